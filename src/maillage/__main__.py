@@ -1,0 +1,3 @@
+from maillage.faces.cli.main import main
+
+main()
