@@ -13,7 +13,7 @@ from maillage.kernel.leases import LeaseClass
 from maillage.kernel.sites import Site
 
 
-class _Event(msgspec.Struct, tag_field="type", frozen=True, gc=False, omit_defaults=True):
+class _Event(msgspec.Struct, tag_field="type", gc=False, omit_defaults=True):
     site: str
     seq: int
     at: int

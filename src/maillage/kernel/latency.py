@@ -11,7 +11,8 @@ FIBRE_MS_PER_KM = 0.009807
 CIRCUITY = 2.1
 """Length of the cable over the great circle; the rule of thumb that Bozkurt et al. (arXiv 1811.10737) found to hold."""
 ACCESS_MS = 5.0
-"""Radio or last mile, there and back: the best case of stand-alone 5G. Our assumption, to be replaced by measurements."""
+"""Radio or last mile, there and back: the best case of stand-alone 5G.
+Our assumption, to be replaced by measurements."""
 
 
 class RoundTripPart(msgspec.Struct, frozen=True):
@@ -32,7 +33,10 @@ class RoundTrip(msgspec.Struct, frozen=True):
 def estimate(distance_km: float) -> RoundTrip:
     """Round trip between a place and a site at this great-circle distance."""
     fibre_ms = distance_km * CIRCUITY * FIBRE_MS_PER_KM
-    parts = (RoundTripPart("access", ACCESS_MS, "modelled"), RoundTripPart("fibre", round(fibre_ms, 3), "modelled"))
+    parts = (
+        RoundTripPart("access", ACCESS_MS, "modelled"),
+        RoundTripPart("fibre", round(fibre_ms, 3), "modelled"),
+    )
     return RoundTrip(round(ACCESS_MS + fibre_ms, 3), parts)
 
 

@@ -20,7 +20,7 @@ TRIM_ABOVE = 64
 
 
 class Shortfall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a pool can't grant: ``no_pool``, ``closed``, ``full`` or ``reclaim_notice``; the first instant, what is left."""
+    """Why a pool can't grant: ``no_pool``, ``closed``, ``full`` or ``reclaim_notice``; when first, what is left."""
 
     kind: str
     why: str
@@ -106,6 +106,7 @@ class Pool:
             self.committed.trim(now - HOUR_S)
             if self.all is not self.committed:
                 self.all.trim(now - HOUR_S)
+                self.spot = {name: lease for name, lease in self.spot.items() if lease.end > now}
 
     def resize(self, since: int, size: int, now: int) -> None:
         """Have this size from ``since`` on; changes that were planned for later are dropped."""

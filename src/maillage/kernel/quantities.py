@@ -19,16 +19,16 @@ def to_thousandths(value: int | float | str, field: str, minimum: int = 1) -> in
     ``minimum`` is in thousandths: 1 for what is asked, 0 for a size. Finer than a thousandth, below the minimum,
     above QUANTITY_MAX or not finite is refused.
     """
-    if isinstance(value, str):
-        value = _from_text(value, field)
-    if not -QUANTITY_MAX <= value <= QUANTITY_MAX:  # also false for NaN
+    number = _from_text(value, field) if isinstance(value, str) else value
+    if not -QUANTITY_MAX <= number <= QUANTITY_MAX:  # also false for NaN
         raise Invalid(field, f"{value} is out of range; at most {QUANTITY_MAX} can be counted")
-    if isinstance(value, int):
-        thousandths = value * 1_000
+    thousandths = number * 1_000 if isinstance(number, int) else round(number * 1_000)
+    if isinstance(number, float):
+        exact = abs(number * 1_000 - thousandths) <= 1e-6 * max(1.0, abs(number))
     else:
-        thousandths = round(value * 1_000)
-        if abs(value * 1_000 - thousandths) > 1e-6 * max(1.0, abs(value)):
-            raise Invalid(field, f"{value} is finer than a thousandth; {thousandths / 1_000:g} would work")
+        exact = number * 1_000 == thousandths
+    if not exact:
+        raise Invalid(field, f"{value} is finer than a thousandth; {thousandths / 1_000:g} would work")
     if thousandths < minimum:
         least = "0" if minimum == 0 else f"{minimum / 1_000:g}"
         raise Invalid(field, f"{value} is too small; the least is {least}")

@@ -1,0 +1,47 @@
+"""Snapshots as files: written beside, synced, then renamed into place, with a checksum in front."""
+
+import hashlib
+import os
+from pathlib import Path
+
+KEPT = 2
+"""The newest and one before it, should the newest turn out damaged."""
+_DIGEST_BYTES = 32
+
+
+class FileSnapshots:
+    """Files ``<pos>.snapshot`` in a folder, which is created when the first is saved."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, pos: int, body: bytes) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        part = self._folder / f"{pos:020d}.part"
+        with part.open("wb") as out:
+            out.write(hashlib.sha256(body).digest())
+            out.write(body)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(self._path(pos))
+        for old in self._saved()[KEPT:]:
+            self._path(old).unlink(missing_ok=True)
+
+    def newest(self, at_most: int) -> bytes | None:
+        for pos in self._saved():
+            if pos <= at_most:
+                content = self._path(pos).read_bytes()
+                digest, body = content[:_DIGEST_BYTES], memoryview(content)[_DIGEST_BYTES:]
+                if hashlib.sha256(body).digest() == digest:
+                    return bytes(body)
+        return None
+
+    def newest_pos(self) -> int:
+        """Position of the newest file, 0 where there is none."""
+        return max(self._saved(), default=0)
+
+    def _saved(self) -> list[int]:
+        return sorted((int(path.stem) for path in self._folder.glob("*.snapshot") if path.stem.isdigit()), reverse=True)
+
+    def _path(self, pos: int) -> Path:
+        return self._folder / f"{pos:020d}.snapshot"

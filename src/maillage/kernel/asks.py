@@ -1,0 +1,54 @@
+"""Asks: what somebody wants, somewhere, over some time; checked once, here, before anything else sees it."""
+
+import msgspec
+
+from maillage.kernel.errors import Invalid
+from maillage.kernel.leases import LeaseClass
+from maillage.kernel.times import FOREVER, HORIZON_S, PAST_TOLERANCE_S, format_time
+
+NEEDS_MAX = 32
+HOLD_MAX_S = 7 * 86_400
+DEFAULT_LIMIT, LIMIT_MAX = 5, 100
+
+
+class Near(msgspec.Struct, frozen=True):
+    """A place (WGS84 degrees) and how far from it a site may be; the tighter of km and ms holds."""
+
+    lat: float
+    lon: float
+    within_km: float | None = None
+    within_ms: float | None = None
+
+
+class Ask(msgspec.Struct, frozen=True, gc=False):
+    """``needs`` maps kinds to thousandths. ``start`` None means now, ``end`` FOREVER means open.
+
+    Either ``site`` or ``near`` is set. ``max_price`` (micro-units) caps the whole amount of a lease with an end and
+    the price an hour of an open one. ``hold_s`` makes the lease a hold that must be confirmed in time.
+    """
+
+    needs: dict[str, int]
+    start: int | None
+    end: int
+    site: str | None
+    near: Near | None
+    cls: LeaseClass
+    max_price: int | None = None
+    attributes: dict[str, str | int | float | bool] | None = None
+    limit: int = DEFAULT_LIMIT
+    hold_s: int | None = None
+
+    def interval(self, now: int) -> tuple[int, int]:
+        """``[start, end)`` as of now, or Invalid where it lies in the past, is empty, or reaches too far."""
+        start = now if self.start is None else self.start
+        if start < now - PAST_TOLERANCE_S:
+            raise Invalid("start", f"{format_time(start)} is past; it is {format_time(now)}, or leave it out for now")
+        if start > now + HORIZON_S:
+            raise Invalid("start", "lies more than 50 years ahead")
+        if self.end <= start:
+            raise Invalid("end", f"{format_time(self.end)} is not after the start, {format_time(start)}")
+        if self.end <= now:
+            raise Invalid("end", f"{format_time(self.end)} is past; it is {format_time(now)}")
+        if now + HORIZON_S < self.end < FOREVER:
+            raise Invalid("end", "lies more than 50 years ahead; leave it out for a lease that runs until released")
+        return start, self.end

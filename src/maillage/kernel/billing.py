@@ -1,0 +1,122 @@
+"""Usage and invoices: what was reserved and what was measured, and what each tenant owes for a month.
+
+What a lease costs up to an instant is one formula of its price and the seconds that passed, and a month's amount is
+the difference of two such sums. So the months of a lease add up to its charge to the last micro-unit.
+"""
+
+import msgspec
+
+from maillage.kernel.leases import Lease, charge_micro
+from maillage.kernel.ledger import Ledger
+from maillage.kernel.quantities import from_micro, from_thousandths
+from maillage.kernel.times import HOUR_S, format_end, format_time, month_bounds
+
+
+class UsageLine(msgspec.Struct, frozen=True):
+    """One lease within a time window. ``reserved`` is in unit-hours per kind, ``measured`` what was reported of the
+    lease as a whole, per meter."""
+
+    lease: str
+    tenant: str
+    site: str
+    lease_class: str = msgspec.field(name="class")
+    state: str
+    start: str
+    end: str | None
+    seconds: int
+    reserved: dict[str, float]
+    measured: dict[str, int | float]
+    amount: str
+
+
+class InvoiceLine(msgspec.Struct, frozen=True):
+    """One lease within the month. ``credit`` is what is given back because the lease was reclaimed."""
+
+    lease: str
+    site: str
+    lease_class: str = msgspec.field(name="class")
+    state: str
+    needs: dict[str, int | float]
+    start: str
+    end: str | None
+    seconds: int
+    per_hour: str
+    amount: str
+    credit: str
+
+
+class Invoice(msgspec.Struct, frozen=True):
+    """``status`` is ``final`` once the month is over, ``open`` before; amounts are decimal texts in ``currency``."""
+
+    tenant: str
+    month: str
+    currency: str
+    status: str
+    lines: list[InvoiceLine]
+    amount: str
+    credit: str
+    total: str
+
+
+def billed_until(lease: Lease, instant: int) -> int:
+    """Micro-units that a lease has cost from its start up to an instant. A hold costs nothing until confirmed, and
+    then from its start on."""
+    if lease.state == "held" or (lease.state != "confirmed" and lease.charge == 0):
+        return 0
+    seconds = min(instant, lease.end) - lease.start
+    return charge_micro(lease.per_hour, seconds) if seconds > 0 else 0
+
+
+def usage_line(ledger: Ledger, lease: Lease, start: int, end: int) -> UsageLine | None:
+    """What a lease reserved within ``[start, end)``; None where that is nothing."""
+    first, last = max(lease.start, start), min(lease.end, end)
+    if first >= last or lease.state in ("held", "expired"):
+        return None
+    seconds = last - first
+    return UsageLine(
+        lease.id,
+        lease.tenant,
+        lease.site,
+        lease.cls,
+        lease.state,
+        format_time(lease.start),
+        format_end(lease.end),
+        seconds,
+        {kind: round(quantity * seconds / (1_000 * HOUR_S), 6) for kind, quantity in lease.needs.items()},
+        {name: from_thousandths(amount) for name, amount in ledger.measured.get(lease.id, {}).items()},
+        from_micro(billed_until(lease, last) - billed_until(lease, first)),
+    )
+
+
+def invoice(ledger: Ledger, tenant: str, month: str, currency: str, now: int) -> Invoice:
+    """What a tenant owes for a month (UTC), up to now while it runs."""
+    first, beyond = month_bounds(month)
+    until = max(min(beyond, now), first)
+    amount = credit = 0
+    lines = []
+    for lease in ledger.leases_of_tenant.get(tenant, ()):
+        charged = billed_until(lease, until) - billed_until(lease, first)
+        credited = lease.credit if first <= lease.end < beyond and lease.end <= now else 0
+        if charged or credited:
+            amount += charged
+            credit += credited
+            lines.append(_invoice_line(lease, first, until, charged, credited))
+    status = "final" if beyond <= now else "open"
+    total = from_micro(amount - credit)
+    return Invoice(tenant, month, currency, status, lines, from_micro(amount), from_micro(credit), total)
+
+
+def _invoice_line(lease: Lease, first: int, until: int, charged: int, credited: int) -> InvoiceLine:
+    return InvoiceLine(
+        lease.id,
+        lease.site,
+        lease.cls,
+        lease.state,
+        {kind: from_thousandths(quantity) for kind, quantity in lease.needs.items()},
+        format_time(lease.start),
+        format_end(lease.end),
+        max(min(lease.end, until) - max(lease.start, first), 0),
+        from_micro(lease.per_hour),
+        from_micro(charged),
+        from_micro(credited),
+    )

@@ -1,0 +1,175 @@
+"""Granting: one ask, all its kinds at one site, or nothing."""
+
+import msgspec
+
+from maillage.kernel.asks import Ask
+from maillage.kernel.errors import KeyReused, NoCapacity, NoticeTooShort, PriceAboveCap, Refusal, UnknownSite
+from maillage.kernel.events import Leased
+from maillage.kernel.leases import Lease, LeaseClass, charge_micro
+from maillage.kernel.pools import Pool, Shortfall
+from maillage.kernel.quantities import from_micro
+from maillage.kernel.reclaim import crowded_pools, reclaim, victims
+from maillage.kernel.scribe import Scribe
+from maillage.kernel.times import FOREVER, format_time
+
+
+class Order(msgspec.Struct, frozen=True, gc=False):
+    """An ask on its way to the owner of ``sites``, which are tried in this order. ``digest`` stands for the body that
+    came with the idempotency ``key``."""
+
+    tenant: str
+    ask: Ask
+    sites: tuple[str, ...]
+    key: str | None = None
+    digest: str | None = None
+
+
+def grant(scribe: Scribe, order: Order) -> Lease:
+    """The lease of the first site that can give it, or the refusal: of the one site, or of all with their reasons."""
+    again = remembered(scribe, order)
+    if again is not None:
+        return again
+    start, end = order.ask.interval(scribe.now)
+    refusals: list[Refusal] = []
+    for site in order.sites:
+        try:
+            return _grant_at(scribe, order, site, start, end)
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if len(refusals) == 1:
+        raise refusals[0]
+    raise NoCapacity(
+        f"none of the {len(refusals)} sites asked could grant it; the nearest said: {refusals[0].detail}",
+        reasons=refusals[0].extra.get("reasons", []),
+        refused={site: refusal.slug for site, refusal in zip(order.sites, refusals, strict=True)},
+    )
+
+
+def remembered(scribe: Scribe, order: Order) -> Lease | None:
+    """The lease that this key was granted before; KeyReused when that was for another body."""
+    if order.key is None:
+        return None
+    granted = scribe.ledger.granted_key(order.tenant, order.key, scribe.now)
+    if granted is None:
+        return None
+    if granted.digest != order.digest:
+        raise KeyReused(
+            f"the key {order.key[:64]!r} was granted lease {granted.lease} for another body; use a new key for a new ask",
+            lease=granted.lease,
+        )
+    return scribe.ledger.leases[granted.lease]
+
+
+def _grant_at(scribe: Scribe, order: Order, site_id: str, start: int, end: int) -> Lease:
+    ledger, ask = scribe.ledger, order.ask
+    site = ledger.sites.get(site_id)
+    if site is None:
+        raise UnknownSite(f"the chain has no site {site_id[:64]!r}", site=site_id[:64])
+    pools = ledger.pools[site_id]
+    displaced = make_room(scribe, pools, ask.needs, ask.cls, start, end, site_id)
+    per_hour = scribe.policy.pricing.per_hour(ask.needs, ask.cls, site, pools, start, end)
+    if ask.max_price is not None:
+        amount = per_hour if end >= FOREVER else charge_micro(per_hour, end - start)
+        if amount > ask.max_price:
+            raise PriceAboveCap(
+                f"at {site_id} it costs {from_micro(amount)}, above the cap of {from_micro(ask.max_price)}",
+                site=site_id,
+                amount=from_micro(amount),
+                max_price=from_micro(ask.max_price),
+            )
+    if displaced:
+        # Reclaims come first in the journal, so the new lease's number is known only by counting them.
+        lease_id = f"{site_id}~{ledger.next_seq(site_id) + len(displaced)}"
+        reclaim(scribe, displaced, start, lease_id)
+    seq = ledger.next_seq(site_id)
+    lease_id = f"{site_id}~{seq}"
+    hold_until = None if ask.hold_s is None else min(scribe.now + ask.hold_s, end)
+    scribe.record(
+        Leased(
+            site_id,
+            seq,
+            scribe.now,
+            lease_id,
+            order.tenant,
+            ask.needs,
+            start,
+            end,
+            ask.cls,
+            per_hour,
+            hold_until,
+            order.key,
+            order.digest,
+        )
+    )
+    return ledger.leases[lease_id]
+
+
+def make_room(
+    scribe: Scribe,
+    pools: dict[str, Pool],
+    needs: dict[str, int],
+    cls: LeaseClass,
+    start: int,
+    end: int,
+    site_id: str,
+) -> list[Lease]:
+    """The spot leases that must go for the needs to fit (mostly none), or the refusal. Changes nothing yet."""
+    spot = cls == "spot"
+    shortfalls: list[Shortfall] = []
+    shared = False
+    for kind, quantity in needs.items():
+        pool = pools.get(kind)
+        if pool is None:
+            shortfalls.append(Shortfall(kind, "no_pool"))
+        elif not pool.has_room(start, end, quantity, spot):
+            shortfalls.append(pool.shortfall(start, end, quantity, spot))
+        elif pool.all is not pool.committed:
+            shared = True
+    if shortfalls:
+        raise NoCapacity(_sentence(site_id, shortfalls), site=site_id, reasons=shortfalls)
+    if spot or not shared:
+        return []
+    crowded = crowded_pools(pools, needs, start, end)
+    if not crowded:
+        return []
+    if cls == "firm":
+        notice_s = max(pool.notice_s for pool in crowded)
+        if start < scribe.now + notice_s:
+            _refuse_for_notice(scribe, pools, needs, start, end, notice_s, site_id, crowded)
+    return victims(pools, needs, start, end)
+
+
+def _refuse_for_notice(
+    scribe: Scribe,
+    pools: dict[str, Pool],
+    needs: dict[str, int],
+    start: int,
+    end: int,
+    notice_s: int,
+    site_id: str,
+    crowded: list[Pool],
+) -> None:
+    earliest = scribe.now + notice_s
+    until = end if end > earliest else end + (earliest - start)
+    works = all(pools[kind].has_room(earliest, until, quantity, False) for kind, quantity in needs.items())
+    shortfalls = [Shortfall(pool.kind, "reclaim_notice", format_time(start)) for pool in crowded]
+    hint = f"; a start from {format_time(earliest)} on would work" if works else ""
+    raise NoticeTooShort(
+        f"at {site_id} spot leases must be given {notice_s} s of notice{hint}",
+        site=site_id,
+        reasons=shortfalls,
+        notice_s=notice_s,
+        **({"earliest_start": format_time(earliest)} if works else {}),
+    )
+
+
+def _sentence(site_id: str, shortfalls: list[Shortfall]) -> str:
+    parts = []
+    for short in shortfalls:
+        if short.why == "no_pool":
+            parts.append(f"it offers no {short.kind}")
+        elif short.why == "closed":
+            parts.append(f"its {short.kind} is closed at {short.at}")
+        else:
+            parts.append(f"it has {short.available} of {short.size} {short.kind} free at {short.at}")
+    return f"at {site_id} " + ", and ".join(parts)

@@ -1,0 +1,102 @@
+"""What can be done to a lease after it was granted: confirm, extend, release, measure; and what time does to it."""
+
+from maillage.kernel.errors import Invalid, LeaseState, NotFound
+from maillage.kernel.events import Confirmed, Ended, Expired, Extended, Measured, Released
+from maillage.kernel.grants import make_room
+from maillage.kernel.leases import Lease, charge_micro
+from maillage.kernel.reclaim import reclaim
+from maillage.kernel.scribe import Scribe
+from maillage.kernel.times import FOREVER, HORIZON_S, format_end, format_time
+
+METERS_MAX = 64
+ENDS_A_BATCH = 2_000
+"""Ended leases entered per batch: on the hour thousands end at once, and an ask should not wait for all of them."""
+
+
+def find_lease(scribe: Scribe, lease_id: str, tenant: str | None) -> Lease:
+    """The lease, if it exists and (where a tenant is given) is the tenant's own; others learn nothing of it."""
+    lease = scribe.ledger.leases.get(lease_id)
+    if lease is None or tenant not in (None, lease.tenant):
+        raise NotFound(f"there is no lease {lease_id[:100]!r}, or it is not yours")
+    return lease
+
+
+def confirm(scribe: Scribe, lease_id: str, tenant: str | None) -> Lease:
+    """Turn a hold into a confirmed lease. Confirming twice is the same as once."""
+    lease = find_lease(scribe, lease_id, tenant)
+    if lease.state == "confirmed":
+        return lease
+    _require_active(lease, "confirmed")
+    scribe.record(Confirmed(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id))
+    return lease
+
+
+def extend(scribe: Scribe, lease_id: str, end: int, tenant: str | None) -> Lease:
+    """Move the end of a lease later, at the price it was granted for, where its pools have room."""
+    lease = find_lease(scribe, lease_id, tenant)
+    if lease.end == end:
+        return lease
+    _require_active(lease, "extended")
+    if end < lease.end:
+        raise Invalid("end", f"is before the lease's end, {format_end(lease.end)}; release ends a lease early")
+    if scribe.now + HORIZON_S < end < FOREVER:
+        raise Invalid("end", "lies more than 50 years ahead; null makes the lease open")
+    pools = scribe.ledger.pools[lease.site]
+    displaced = make_room(scribe, pools, lease.needs, lease.cls, lease.end, end, lease.site)
+    if displaced:
+        reclaim(scribe, displaced, lease.end, lease.id)
+    scribe.record(Extended(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id, end))
+    return lease
+
+
+def release(scribe: Scribe, lease_id: str, tenant: str | None) -> Lease:
+    """Give a lease back as of now; one that has not begun is cancelled and costs nothing. Twice is the same as once."""
+    lease = find_lease(scribe, lease_id, tenant)
+    if lease.state == "released":
+        return lease
+    _require_active(lease, "released")
+    end = max(lease.start, min(scribe.now, lease.end))
+    charge = 0 if lease.state == "held" else charge_micro(lease.per_hour, end - lease.start)
+    scribe.record(Released(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id, end, charge))
+    return lease
+
+
+def measure(scribe: Scribe, lease_id: str, meters: dict[str, int]) -> Lease:
+    """Add to what a lease is known to have used, per meter, in thousandths."""
+    lease = find_lease(scribe, lease_id, None)
+    known = scribe.ledger.measured.get(lease_id, {})
+    if len(known.keys() | meters.keys()) > METERS_MAX:
+        raise Invalid("meters", f"a lease has at most {METERS_MAX} meters")
+    scribe.record(Measured(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id, meters))
+    return lease
+
+
+def expire_holds(scribe: Scribe) -> None:
+    """Let every hold go whose time has come. Done before anything else is decided at an instant."""
+    ledger = scribe.ledger
+    for lease_id in ledger.holds.pop_due(scribe.now, most=1 << 62):
+        lease = ledger.leases[lease_id]
+        if lease.state == "held" and lease.hold_until is not None and lease.hold_until <= scribe.now:
+            end = max(lease.start, min(lease.hold_until, lease.end))
+            scribe.record(Expired(lease.site, ledger.next_seq(lease.site), scribe.now, lease.id, end))
+
+
+def end_leases(scribe: Scribe) -> None:
+    """Enter the leases that have come to their end; their capacity was free from then on anyway."""
+    ledger = scribe.ledger
+    for lease_id in ledger.ends.pop_due(scribe.now, most=ENDS_A_BATCH):
+        lease = ledger.leases[lease_id]
+        if lease.state == "confirmed" and lease.end <= scribe.now:
+            charge = charge_micro(lease.per_hour, lease.end - lease.start)
+            scribe.record(Ended(lease.site, ledger.next_seq(lease.site), scribe.now, lease.id, charge))
+
+
+def _require_active(lease: Lease, step: str) -> None:
+    if not lease.is_active:
+        at = format_time(lease.end)
+        raise LeaseState(
+            f"lease {lease.id} is {lease.state} as of {at} and can't be {step}; ask for a new one",
+            lease=lease.id,
+            state=lease.state,
+            end=at,
+        )

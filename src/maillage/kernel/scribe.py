@@ -1,0 +1,22 @@
+"""The scribe: what a decision is given. It reads the ledger, and each event it records is applied at once, so that the
+next decision of the same batch sees it."""
+
+from maillage.kernel.events import Event
+from maillage.kernel.ledger import Ledger
+from maillage.kernel.policy import Policy
+
+
+class Scribe:
+    """One batch of decisions at one instant. ``now`` never lies before the ledger's last event: a clock that jumps
+    back makes time stand still, not run backwards."""
+
+    def __init__(self, ledger: Ledger, policy: Policy, clock_now: int) -> None:
+        self.ledger = ledger
+        self.policy = policy
+        self.now = max(clock_now, ledger.now)
+        self.first_pos = ledger.pos
+        self.events: list[Event] = []
+
+    def record(self, event: Event) -> None:
+        self.ledger.apply(event)
+        self.events.append(event)

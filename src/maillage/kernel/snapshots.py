@@ -1,0 +1,111 @@
+"""Snapshots: a ledger written down whole, so that a restart reads it and the events since, not all that ever happened.
+
+A snapshot is a function of the journal alone: two ledgers that saw the same events give the same bytes.
+"""
+
+import msgspec
+
+from maillage.kernel.calendars import CalendarDocument, WeeklyCalendar
+from maillage.kernel.curves import StepFunction
+from maillage.kernel.leases import Lease
+from maillage.kernel.ledger import GrantedKey, Ledger
+from maillage.kernel.pools import Pool
+from maillage.kernel.sites import Site, zone_info
+
+FORMAT = 1
+
+
+class _PoolRow(msgspec.Struct, array_like=True, gc=False):
+    site: str
+    kind: str
+    notice_s: int
+    calendar: CalendarDocument | None
+    size_times: list[int]
+    sizes: list[int]
+    committed_times: list[int]
+    committed_levels: list[int]
+    all_times: list[int] | None
+    all_levels: list[int] | None
+
+
+class _Snapshot(msgspec.Struct, array_like=True):
+    format: int
+    pos: int
+    now: int
+    sites: list[Site]
+    seqs: dict[str, int]
+    pools: list[_PoolRow]
+    leases: list[Lease]
+    keys: dict[str, GrantedKey]
+    measured: dict[str, dict[str, int]]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Snapshot)
+
+
+def encode_ledger(ledger: Ledger) -> bytes:
+    """The whole ledger in MessagePack."""
+    return _encoder.encode(
+        _Snapshot(
+            FORMAT,
+            ledger.pos,
+            ledger.now,
+            list(ledger.sites.values()),
+            ledger.seqs,
+            [_pool_row(site, pool) for site, pools in ledger.pools.items() for pool in pools.values()],
+            list(ledger.leases.values()),
+            ledger.keys,
+            ledger.measured,
+        )
+    )
+
+
+def decode_ledger(body: bytes) -> Ledger:
+    """The ledger of a snapshot; msgspec.DecodeError or ValidationError where it is damaged or of another format."""
+    snapshot = _decoder.decode(body)
+    if snapshot.format != FORMAT:
+        raise msgspec.ValidationError(f"snapshot format {snapshot.format}, not {FORMAT}")
+    ledger = Ledger()
+    ledger.pos, ledger.now = snapshot.pos, snapshot.now
+    ledger.sites = {site.id: site for site in snapshot.sites}
+    ledger.seqs = snapshot.seqs
+    ledger.pools = {site.id: {} for site in snapshot.sites}
+    ledger.measured = snapshot.measured
+    for row in snapshot.pools:
+        ledger.pools[row.site][row.kind] = _pool(row, ledger.sites[row.site])
+    for lease in snapshot.leases:
+        ledger.keep(lease)
+        if lease.cls == "spot" and (lease.is_active or lease.end > ledger.now):
+            pools = ledger.pools[lease.site]
+            for kind in lease.needs:
+                pools[kind].spot[lease.id] = lease
+    ledger.restore_keys(snapshot.keys)
+    return ledger
+
+
+def _pool_row(site: str, pool: Pool) -> _PoolRow:
+    shared = pool.all is pool.committed
+    return _PoolRow(
+        site,
+        pool.kind,
+        pool.notice_s,
+        None if pool.calendar is None else pool.calendar.document(),
+        pool.size_times,
+        pool.sizes,
+        pool.committed.times,
+        pool.committed.levels,
+        None if shared else pool.all.times,
+        None if shared else pool.all.levels,
+    )
+
+
+def _pool(row: _PoolRow, site: Site) -> Pool:
+    pool = Pool(row.kind, zone_info(site.tz))
+    pool.notice_s = row.notice_s
+    pool.calendar = None if row.calendar is None else WeeklyCalendar(row.calendar)
+    pool.size_times, pool.sizes = row.size_times, row.sizes
+    pool.committed = pool.all = StepFunction(row.committed_times, row.committed_levels)
+    if row.all_times is not None:
+        pool.all = StepFunction(row.all_times, row.all_levels)
+    return pool

@@ -1,0 +1,103 @@
+"""The one writer of a ledger: it drains the queue, decides in memory, commits once for all of them, then answers.
+
+While a batch is on its way to the disk the next one gathers in the queue, so the batches grow with the load and the
+cost of a sync is shared by all who wait for it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from maillage.kernel.errors import JournalUnavailable, Refusal
+from maillage.kernel.keeper import Decided, Decision, Keeper
+
+log = logging.getLogger(__name__)
+
+TIMER_CHECK_S = 0.25
+"""How often an idle writer looks whether a hold has expired or a lease has ended."""
+RETRY_S = 1.0
+_NOT_KEPT = "it was not kept; try again in a moment with the same idempotency key"
+
+
+class Writer:
+    """Start it on a running loop; every change and every read of committed state goes through ``submit``."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self.keeper = keeper
+        self._queue: list[tuple[Decision, asyncio.Future[Any]]] = []
+        self._wake = asyncio.Event()
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Answer what is queued, then end."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        self._disk.shutdown()
+
+    async def submit(self, decision: Decision) -> Any:
+        """The decision's answer, once all that it rests on is durable; raises its Refusal, or JournalUnavailable."""
+        if self._stopping:
+            raise JournalUnavailable(f"the server is stopping; {_NOT_KEPT}")
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.append((decision, answer))
+        self._wake.set()
+        return await answer
+
+    async def _run(self) -> None:
+        while self._queue or not self._stopping:
+            if not self._queue and not self.keeper.timer_due():
+                self._wake.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), TIMER_CHECK_S)
+                continue
+            waiting, self._queue = self._queue, []
+            try:
+                decided = self.keeper.decide([decision for decision, _ in waiting])
+                if decided.committed.events:
+                    await asyncio.get_running_loop().run_in_executor(self._disk, self.keeper.commit, decided)
+            except Exception as fault:
+                log.exception("a batch of %d was not kept", len(waiting))
+                await self._recover(waiting, fault)
+            else:
+                self._answer(waiting, decided)
+
+    def _answer(self, waiting: list[tuple[Decision, asyncio.Future[Any]]], decided: Decided) -> None:
+        for (_, future), answer in zip(waiting, decided.answers, strict=True):
+            if future.done():  # whoever asked has gone away
+                continue
+            if isinstance(answer, Refusal):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+        self.keeper.publish(decided)
+
+    async def _recover(self, waiting: list[tuple[Decision, asyncio.Future[Any]]], fault: Exception) -> None:
+        """Rebuild the ledger from what is durable before anybody is answered; keep trying while the disk is away."""
+        while True:
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._disk, self.keeper.rebuild)
+            except Exception as again:
+                log.error("the ledger can't be rebuilt yet: %s", again)
+                self._refuse(waiting, fault)
+                if self._stopping:
+                    return
+                await asyncio.sleep(RETRY_S)
+                waiting, self._queue = self._queue, []
+            else:
+                self._refuse(waiting, fault)
+                return
+
+    @staticmethod
+    def _refuse(waiting: list[tuple[Decision, asyncio.Future[Any]]], fault: Exception) -> None:
+        for _, future in waiting:
+            if not future.done():
+                future.set_exception(JournalUnavailable(f"{type(fault).__name__}: {_NOT_KEPT}"))

@@ -1,0 +1,109 @@
+"""A pool as the checker sees it: a list of sizes, a list of leases, and a sweep over their sorted edges."""
+
+from typing import NamedTuple
+
+from maillage.verify.calendar import Windows
+
+LOOK_BACK_S = 3_600
+"""How long a lease that is over is kept: a grant may start a little in the past (a minute, by the HTTP contract)."""
+
+
+class Span(NamedTuple):
+    """What one lease takes of a pool: ``quantity`` thousandths over ``[start, end)``, seconds UTC.
+
+    ``leaving`` marks a reclaimed lease that runs to its new end: it takes its place, and no hours bind it any more.
+    """
+
+    start: int
+    end: int
+    quantity: int
+    spot: bool
+    leaving: bool
+
+
+class Pool:
+    """One kind at one site. ``sizes`` are (since, thousandths) in order of time; before the first the size is 0.
+
+    ``_edges`` lists every change of "taken less size" as (instant, thousandths), two for each lease and one for each
+    size. It is sorted again for each sweep, which costs little since it nearly is already.
+    """
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, int]] = []
+        self.notice_s = 0
+        self.windows: Windows | None = None
+        self.taken: dict[str, Span] = {}
+        self._edges: list[tuple[int, int]] = []
+        self._tidy_above = 16
+
+    def place(self, lease: str, span: Span, now: int) -> None:
+        """Note what a lease takes, in place of what it took before; leases long over are dropped in passing."""
+        former = self.taken.get(lease)
+        if former == span:
+            return
+        if former is not None:
+            for edge in _edges_of(former):
+                self._edges.remove(edge)
+        self.taken[lease] = span
+        self._edges += _edges_of(span)
+        if len(self.taken) > self._tidy_above:
+            self.taken = {name: span for name, span in self.taken.items() if span.end > now - LOOK_BACK_S}
+            self._tidy_above = 16 + len(self.taken) * 5 // 4
+            self._list_edges()
+
+    def resize(self, since: int, size: int, now: int) -> None:
+        """Have this size from ``since`` on; what was planned for later is dropped, and what no check can reach."""
+        sizes = [change for change in self.sizes if change[0] < since] + [(since, size)]
+        past = [change for change in sizes if change[0] <= now - LOOK_BACK_S]
+        self.sizes = sizes[max(len(past) - 1, 0) :]
+        self._list_edges()
+
+    def size_at(self, instant: int) -> int:
+        size = 0
+        for since, changed in self.sizes:
+            if since <= instant:
+                size = changed
+        return size
+
+    def taken_at(self, instant: int) -> tuple[int, int]:
+        """Thousandths of (house and firm, spot) leases at an instant."""
+        running = [span for span in self.taken.values() if span.start <= instant < span.end]
+        spot = sum(span.quantity for span in running if span.spot)
+        return sum(span.quantity for span in running) - spot, spot
+
+    def first_oversold(self, start: int, end: int) -> int | None:
+        """First instant of ``[start, end)`` at which more is taken than there is, or None.
+
+        All classes are counted together: what fits with spot fits without.
+        """
+        self._edges.sort()
+        over = since = 0  # what is taken beyond the size, from ``since`` until the next edge
+        for instant, change in self._edges:
+            if over > 0 and instant > start and instant > since:
+                break
+            if instant >= end:
+                return None
+            over += change
+            since = instant
+        return max(since, start) if over > 0 else None
+
+    def needs_cuts(self, former_ends: dict[str, int], start: int, end: int, now: int) -> bool:
+        """Whether ``[start, end)`` would be oversold had these leases kept their former ends."""
+        cut = {lease: self.taken[lease] for lease in former_ends if lease in self.taken}
+        for lease, span in cut.items():
+            self.place(lease, span._replace(end=former_ends[lease]), now)
+        oversold = self.first_oversold(start, end) is not None
+        for lease, span in cut.items():
+            self.place(lease, span, now)
+        return oversold
+
+    def _list_edges(self) -> None:
+        self._edges = [edge for span in self.taken.values() for edge in _edges_of(span)]
+        size = 0
+        for since, changed in self.sizes:
+            self._edges.append((since, size - changed))
+            size = changed
+
+
+def _edges_of(span: Span) -> list[tuple[int, int]]:
+    return [(span.start, span.quantity), (span.end, -span.quantity)]
