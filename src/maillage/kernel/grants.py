@@ -54,7 +54,7 @@ def remembered(scribe: Scribe, order: Order) -> Lease | None:
         return None
     if granted.digest != order.digest:
         raise KeyReused(
-            f"the key {order.key[:64]!r} was granted lease {granted.lease} for another body; use a new key for a new ask",
+            f"the key {order.key[:64]!r} was granted {granted.lease} for another body; use a new key for a new ask",
             lease=granted.lease,
         )
     return scribe.ledger.leases[granted.lease]

@@ -128,6 +128,11 @@ class Office:
     async def measure(self, lease_id: str, meters: dict[str, int]) -> LeaseDocument:
         return await self._one(lambda scribe: measure(scribe, lease_id, meters))
 
+    def is_tenants(self, lease_id: str, tenant: str) -> bool:
+        """Whether a lease is this tenant's own."""
+        lease = self._writer.keeper.ledger.leases.get(lease_id)
+        return lease is not None and lease.tenant == tenant
+
     async def list_leases(self, wanted: LeaseFilter, cursor: str | None, limit: int) -> Page[LeaseDocument]:
         def read(scribe: Scribe) -> Page[LeaseDocument]:
             ledger = scribe.ledger

@@ -21,3 +21,9 @@ class Policy:
                 kinds=list(self.kinds),
             )
         return kind
+
+    def replace_book(self, book: PriceBook) -> None:
+        """Price by another book from now on; Invalid, and nothing changed, where it can't be or names no known kind."""
+        for entry in book.entries:
+            self.require_kind(entry.kind)
+        self.pricing = Pricing(book)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from maillage.verify.calendar import Windows
 
-LOOK_BACK_S = 3_600
+LOOK_BACK_S = 600
 """How long a lease that is over is kept: a grant may start a little in the past (a minute, by the HTTP contract)."""
 
 

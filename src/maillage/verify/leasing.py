@@ -167,7 +167,7 @@ class Leasing:
             return
         if self.found.now < lease.end:
             self.found.fault("state", f"{event['lease']} is ended before its end, {instant_text(lease.end)}")
-        self._stop({**event, "end": lease.end}, lease)
+        self._stop(event | {"end": lease.end}, lease)
 
     def _reclaimed(self, event: dict[str, Any]) -> None:
         lease_id, end = event["lease"], event["end"]
@@ -198,11 +198,12 @@ class Leasing:
 
         A reclaimed one runs until then and may be cut once more, with new amounts in place of these.
         """
-        lease_id = event["lease"]
+        lease_id, former = event["lease"], lease.end
         lease.end = event["end"]
         lease.state = event["type"]
         self._check_money(event, lease)
-        self._occupy(lease_id, lease)
+        if lease.end != former:
+            self._occupy(lease_id, lease)
         if lease.state != "reclaimed" or lease.end <= self.found.now:
             del self.leases[lease_id]
             self.over[lease_id] = lease.state

@@ -1,5 +1,6 @@
 """The demo chain: real cities, plausible stores, and the same each time."""
 
+import re
 from collections import Counter
 from random import Random
 
@@ -35,21 +36,22 @@ def test_the_chain_has_as_many_stores_as_asked_each_of_them_sound(chain: list[Si
         checked_site(site)
 
 
-def test_the_same_seed_gives_the_same_chain_and_another_seed_another() -> None:
-    assert generate_sites(40, seed=7) == generate_sites(40, seed=7)
-    assert generate_sites(40, seed=7) != generate_sites(40, seed=8)
+def test_the_same_seed_gives_the_same_chain_and_another_seed_another(chain: list[Site]) -> None:
+    assert generate_sites() == chain
+    assert generate_sites(seed=2) != chain
 
 
 def test_stores_stand_where_people_are(chain: list[Site]) -> None:
     by_region = Counter(site.region for site in chain)
-    assert [region for region, _ in by_region.most_common(2)] == ["CA", "TX"]
+    assert by_region.most_common(1)[0][0] == "CA"
+    assert {region for region, _ in by_region.most_common(4)} == {"CA", "NY", "TX", "FL"}
     assert {"AK", "HI"} <= set(by_region)
     assert {site.country for site in chain} == {"US"}
     assert {site.tz for site in chain} >= {"America/New_York", "America/Los_Angeles", "Pacific/Honolulu"}
 
 
 def test_a_store_is_named_after_its_city_and_stands_near_it(chain: list[Site]) -> None:
-    chicago = [site for site in chain if site.name.startswith("Chicago ") and site.region == "IL"]
+    chicago = [site for site in chain if re.fullmatch(r"Chicago \d+", site.name)]
     assert chicago[0].name == "Chicago 1"
     assert len({(site.lat, site.lon) for site in chicago}) == len(chicago) > 10
     for site in chicago:

@@ -5,8 +5,8 @@ A store's id is ``properties.ref``, or the feature's own ``id``. Its name is ``n
 Nobody wrote these files for us, so what does not fit into a site's attributes is left out rather than refused.
 """
 
+import math
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, BinaryIO
 
 import ijson
@@ -17,7 +17,7 @@ from maillage.kernel.site_files.roll import Rejection, Roll
 from maillage.kernel.sites import ATTRIBUTES_MAX, NAME_MAX, AttributeValue, Site
 
 CHUNK_BYTES = 1 << 16
-FEATURE_BYTES_MAX = 1 << 24
+FEATURE_BYTES_MAX = 1 << 22
 """Bytes that may pass without a feature ending: one is held in memory as a whole, so it must have a bound."""
 INTEGER_MAX = 1 << 53
 """Largest integer that every JSON reader keeps exact."""
@@ -42,10 +42,11 @@ def read_geojson(stream: BinaryIO) -> Iterator[Site | Rejection]:
 def _features(stream: BinaryIO) -> Iterator[Any]:
     """The features, each as soon as it has been read whole; Malformed where the JSON breaks, after those before it.
 
-    Numbers arrive as int or Decimal: as floats, one that is too large would end the whole file and not its row.
+    Numbers are read as machine numbers, so that one beyond them breaks the file: as Python's own, one of thousands of
+    digits crashes ijson's C parser and with it the process.
     """
     ready = ijson.sendable_list()
-    parser = ijson.items_coro(ready, "features.item")
+    parser = ijson.items_coro(ready, "features.item", use_float=True)
     depth = DepthGuard()
     given = 0
     bytes_since = 0
@@ -58,7 +59,7 @@ def _features(stream: BinaryIO) -> Iterator[Any]:
                 parser.send(chunk)
             else:
                 parser.close()
-        except (ijson.JSONError, ValueError, ArithmeticError) as error:
+        except (ijson.JSONError, ValueError) as error:
             fault = error
         yield from ready
         given += len(ready)
@@ -113,7 +114,7 @@ def _properties(feature: dict[str, Any]) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     """A text or a number as text, on one line; empty for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return " ".join(str(value).split())
 
@@ -128,14 +129,14 @@ def _position(geometry: Any) -> tuple[float, float]:
     coordinates = geometry.get("coordinates")
     if not isinstance(coordinates, list) or len(coordinates) < 2 or not all(map(_is_number, coordinates[:2])):
         raise Invalid("coordinates", "are not two numbers, longitude first, such as [-94.149, 36.331]")
-    lon, lat = (float(Decimal(degrees)) for degrees in coordinates[:2])
+    lon, lat = map(float, coordinates[:2])
     if abs(lat) > 90 >= abs(lon):
         raise Invalid("coordinates", f"{lat:g} is not a latitude; GeoJSON puts the longitude first")
     return lat, lon
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _attributes(properties: dict[str, Any]) -> dict[str, AttributeValue]:
@@ -159,6 +160,4 @@ def _value(value: Any) -> AttributeValue | None:
         return value if 1 <= len(value) <= NAME_MAX else None
     if isinstance(value, int):
         return value if abs(value) <= INTEGER_MAX else None
-    if isinstance(value, Decimal):
-        return float(value) if abs(value) <= INTEGER_MAX else None
-    return None
+    return value if isinstance(value, float) and math.isfinite(value) else None

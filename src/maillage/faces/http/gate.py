@@ -1,0 +1,112 @@
+"""The gate: every request passes it once. It knows who is asking, bounds the body, and shows the way."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from maillage.faces import problems
+from maillage.faces.http.answers import Receive, Scope, Send, TooLarge, send_problem
+from maillage.kernel.access import Access, Principal
+from maillage.kernel.errors import Refusal
+
+log = logging.getLogger(__name__)
+
+BODY_MAX = 1 << 20
+SITE_FILE_MAX = 32 << 20
+SITE_FILE_PATH = "/v1/sites/import"
+SITE_FILE_TYPES = ("text/csv", "application/geo+json")
+
+HotRoute = Callable[[Principal, Scope, Receive, Send], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Gate:
+    """An ASGI application before the others: ``hot`` by path (POST only), ``rest`` for everything else."""
+
+    def __init__(self, access: Access, hot: dict[str, HotRoute], rest: AsgiApp) -> None:
+        self._access = access
+        self._hot = hot
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Any) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._pass(scope, receive, watched)
+        except Refusal as refusal:
+            await send_problem(send, problems.of_refusal(refusal))
+        except TooLarge as too_large:
+            # The rest of the body is not read: the connection can't be used again.
+            await send_problem(send, problems.of_door(413, str(too_large)), ((b"connection", b"close"),))
+        except Exception:
+            log.exception("%s %s", scope["method"], scope["path"])
+            if not started:
+                await send_problem(send, problems.of_door(500, "The request could not be handled."))
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        key = content_type = None
+        length = 0
+        chunked = False
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                key = value
+            elif name == b"content-length":
+                length = int(value) if value.isdigit() else 0
+            elif name == b"content-type":
+                content_type = value
+            elif name == b"transfer-encoding":
+                chunked = True
+        principal = None
+        if path.startswith("/v1"):
+            principal = self._principal(key)
+            if principal is None:
+                told = "None came with the request." if key is None else "The one that came is not in force."
+                await send_problem(send, problems.of_door(401, told), ((b"www-authenticate", b"Bearer"),))
+                return
+        if length or chunked:
+            site_file = path == SITE_FILE_PATH
+            allowed = SITE_FILE_TYPES if site_file else ("application/json",)
+            bare = (content_type or b"").split(b";", 1)[0].strip().lower().decode("latin-1")
+            if bare not in allowed:
+                await send_problem(send, problems.of_door(415, f"It came as {bare or 'nothing'}."))
+                return
+            most = SITE_FILE_MAX if site_file else BODY_MAX
+            if length > most:
+                raise TooLarge(f"It has {length} bytes, at most {most} are taken.")
+            if chunked:
+                receive = _bounded(receive, most)
+        hot = self._hot.get(path) if scope["method"] == "POST" else None
+        if hot is not None and principal is not None:
+            await hot(principal, scope, receive, send)
+            return
+        scope["principal"] = principal
+        await self._rest(scope, receive, send)
+
+    def _principal(self, authorization: bytes | None) -> Principal | None:
+        if authorization is None or authorization[:7].lower() != b"bearer ":
+            return None
+        return self._access.principal(authorization[7:].strip())
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    """Count the bytes of a body whose length was not announced."""
+    got = 0
+
+    async def counted() -> Any:
+        nonlocal got
+        message = await receive()
+        got += len(message.get("body", b""))
+        if got > most:
+            raise TooLarge(f"More than the {most} bytes that are taken came.")
+        return message
+
+    return counted

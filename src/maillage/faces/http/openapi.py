@@ -1,0 +1,109 @@
+"""The OpenAPI 3.1 description: Litestar's own, completed by the two routes that it does not see, and by what holds
+for all of them (the key, the problems)."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+import maillage
+from maillage.faces.http.hot import BatchDocument, BatchResults
+from maillage.kernel.documents import AskDocument, LeaseDocument
+
+_PUBLIC = ("/healthz", "/readyz", "/problems")
+_PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457. Further members carry the facts; /problems lists all types.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Repeat a request with the same key and body, and it is granted once; remembered for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+
+
+class _CompletedJson(JsonRenderPlugin):
+    """Serves the description completed."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        _ = request
+        return msgspec.json.encode(completed(openapi_schema))
+
+
+CONFIG = OpenAPIConfig(
+    title="Maillage",
+    version=maillage.__version__,
+    description="Capacity of any kind, at a site, over time: found by proximity, leased as one, never oversold.",
+    path="/",
+    render_plugins=[_CompletedJson(path="/openapi.json")],
+    create_examples=False,
+)
+
+
+def completed(description: dict[str, Any]) -> dict[str, Any]:
+    """The description with the hot routes, one schema for each document, the key, and the problems."""
+    documents = [AskDocument, LeaseDocument, BatchDocument, BatchResults]
+    _, components = msgspec.json.schema_components(documents, ref_template="#/components/schemas/{name}")
+    schemas = {**description.get("components", {}).get("schemas", {}), **components, "Problem": _PROBLEM}
+    paths: dict[str, Any] = {path: dict(item) for path, item in description["paths"].items()}
+    paths["/v1/leases"] = {**paths.get("/v1/leases", {}), "post": _hot("lease", "AskDocument", "201", "LeaseDocument")}
+    paths["/v1/leases/batch"] = {"post": _hot("lease_batch", "BatchDocument", "200", "BatchResults")}
+    for path, item in paths.items():
+        for method, operation in item.items():
+            if method in ("get", "put", "post", "delete"):
+                item[method] = _with_problems(operation, public=path in _PUBLIC)
+    if "/v1/sites/import" in paths:
+        paths["/v1/sites/import"]["post"]["requestBody"] = {
+            "required": True,
+            "content": {
+                "text/csv": {"schema": {"type": "string"}},
+                "application/geo+json": {"schema": {"type": "object"}},
+            },
+        }
+    return {
+        **description,
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"key": []}],
+    }
+
+
+def _hot(name: str, body: str, status: str, answer: str) -> dict[str, Any]:
+    reference = "#/components/schemas/"
+    return {
+        "operationId": name,
+        "summary": "Lease capacity: all needs at one site, or nothing"
+        if name == "lease"
+        else "Many asks in one request, each granted or refused by itself",
+        "parameters": [_IDEMPOTENCY_KEY],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": reference + body}}}},
+        "responses": {
+            status: {
+                "description": "Granted" if name == "lease" else "A result for each ask, in order",
+                "content": {"application/json": {"schema": {"$ref": reference + answer}}},
+            }
+        },
+    }
+
+
+def _with_problems(operation: dict[str, Any], public: bool) -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    good = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
+    changed = {**operation, "responses": {**good, "default": {"description": "A problem", "content": problem}}}
+    if public:
+        changed["security"] = []
+    return changed

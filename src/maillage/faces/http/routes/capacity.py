@@ -1,0 +1,42 @@
+"""What a store offers of each kind, over time."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import get, put
+from litestar.params import Parameter
+
+from maillage.bootstrap import Chain
+from maillage.kernel.access import Principal
+from maillage.kernel.documents import CapacityDocument, CapacityPlanDocument
+from maillage.kernel.times import parse_time
+
+
+class Capacities(msgspec.Struct, frozen=True):
+    items: list[CapacityDocument]
+    next: None = None
+
+
+@get("/v1/sites/{site:str}/capacity", summary="The pools of a site, or with `kind` one of them, as curves over time")
+async def get_capacity(
+    site: str,
+    chain: Chain,
+    kind: Annotated[str | None, Parameter(max_length=64)] = None,
+    start: Annotated[str | None, Parameter(max_length=64, description="RFC 3339; now, if left out")] = None,
+    end: Annotated[str | None, Parameter(max_length=64, description="RFC 3339; a week after the start")] = None,
+) -> CapacityDocument | Capacities:
+    first = None if start is None else parse_time(start, "start")
+    beyond = None if end is None else parse_time(end, "end")
+    pools = await chain.office.capacity(site, kind, first, beyond)
+    return Capacities(pools) if kind is None else pools[0]
+
+
+@put("/v1/sites/{site:str}/capacity/{kind:str}", summary="Give a pool its size, notice and calendar")
+async def put_capacity(
+    site: str, kind: str, data: CapacityPlanDocument, chain: Chain, principal: Principal
+) -> CapacityDocument:
+    principal.require_operator()
+    return await chain.office.set_capacity(site, kind, data)
+
+
+HANDLERS = [get_capacity, put_capacity]

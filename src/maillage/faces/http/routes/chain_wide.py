@@ -1,0 +1,58 @@
+"""What holds for the whole chain: its kinds of capacity, its prices, and what can go wrong."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import get, put
+from msgspec import Meta
+
+from maillage.bootstrap import Chain
+from maillage.faces import problems
+from maillage.kernel.access import Principal
+from maillage.kernel.kinds import Kind, checked_kind
+from maillage.kernel.prices import PriceBook
+
+
+class Kinds(msgspec.Struct, frozen=True):
+    items: list[Kind]
+    next: None = None
+
+
+class KindDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``unit`` is what a quantity of 1 means."""
+
+    unit: Annotated[str, Meta(min_length=1, max_length=32)]
+    description: Annotated[str, Meta(max_length=200)] = ""
+
+
+@get("/v1/kinds", summary="Kinds of capacity", sync_to_thread=False)
+def list_kinds(chain: Chain) -> Kinds:
+    return Kinds(list(chain.policy.kinds.values()))
+
+
+@put("/v1/kinds/{kind:str}", summary="Add a kind, or change its unit and description", sync_to_thread=False)
+def put_kind(kind: str, data: KindDocument, chain: Chain, principal: Principal) -> Kind:
+    principal.require_operator()
+    wanted = checked_kind(Kind(kind, data.unit, data.description))
+    chain.put_kind(wanted)
+    return wanted
+
+
+@get("/v1/prices", summary="The price book", sync_to_thread=False)
+def get_prices(chain: Chain) -> PriceBook:
+    return chain.policy.pricing.book
+
+
+@put("/v1/prices", summary="Replace the price book for leases granted from now on", sync_to_thread=False)
+def put_prices(data: PriceBook, chain: Chain, principal: Principal) -> PriceBook:
+    principal.require_operator()
+    chain.put_price_book(data)
+    return data
+
+
+@get("/problems", summary="The catalogue of problems", sync_to_thread=False)
+def list_problems() -> list[problems.ProblemType]:
+    return problems.catalogue()
+
+
+HANDLERS = [list_kinds, put_kind, get_prices, put_prices, list_problems]

@@ -1,0 +1,63 @@
+"""Everything that happens, as it happens: CloudEvents over server-sent events."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+from litestar import get
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from maillage.bootstrap import Chain
+from maillage.kernel.access import Principal
+from maillage.kernel.cloudevents import cloud_event
+from maillage.kernel.errors import Invalid
+from maillage.kernel.events import Event, Resized, SiteSet
+
+KEEP_ALIVE_S = 15.0
+"""A comment is sent after so much silence, so that whatever stands between does not close the line."""
+
+_encoder = msgspec.json.Encoder()
+
+
+@get("/v1/events", summary="CloudEvents as they happen; Last-Event-ID resumes after it", media_type="text/event-stream")
+async def events(
+    chain: Chain,
+    principal: Principal,
+    last_event_id: Annotated[
+        str | None,
+        Parameter(header="Last-Event-ID", max_length=20, description="the `id:` of the last event seen; -1 for all"),
+    ] = None,
+) -> Stream:
+    pos = chain.feed.end if last_event_id is None else _position(last_event_id) + 1
+    lines = _lines(chain, principal, pos)
+    return Stream(lines, media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+async def _lines(chain: Chain, principal: Principal, pos: int) -> AsyncIterator[bytes]:
+    yield b": maillage\n\n"  # headers and a first byte at once: the client knows that it is connected
+    async for item in chain.feed.follow(pos, KEEP_ALIVE_S):
+        if item is None:
+            yield b": still here\n\n"
+            continue
+        number, event = item
+        if _may_see(chain, principal, event):
+            yield b"id: %d\ndata: %b\n\n" % (number, _encoder.encode(cloud_event(event)))
+
+
+def _may_see(chain: Chain, principal: Principal, event: Event) -> bool:
+    """A tenant follows its own leases; the stores' affairs are for those who run them."""
+    if principal.sees is None:
+        return True
+    if isinstance(event, SiteSet | Resized):
+        return False
+    return chain.office.is_tenants(event.lease, principal.sees)
+
+
+def _position(text: str) -> int:
+    if text != "-1" and not (text.isascii() and text.isdigit()):
+        raise Invalid("Last-Event-ID", f"{text!r} is not the id of an event of this stream")
+    return int(text)
+
+
+HANDLERS = [events]

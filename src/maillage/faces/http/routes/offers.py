@@ -1,0 +1,18 @@
+"""Who could meet an ask now."""
+
+from litestar import post
+
+from maillage.bootstrap import Chain
+from maillage.kernel.access import Principal
+from maillage.kernel.documents import AskDocument, OffersDocument, ask_of
+
+
+@post(
+    "/v1/offers", summary="Sites that could meet an ask: a hint, never a promise", status_code=200, sync_to_thread=False
+)
+def offers(data: AskDocument, chain: Chain, principal: Principal) -> OffersDocument:
+    principal.require_class(data.lease_class)
+    return chain.office.offers(ask_of(data, chain.policy))
+
+
+HANDLERS = [offers]
