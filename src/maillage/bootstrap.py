@@ -3,10 +3,11 @@
 import asyncio
 import gc
 import logging
+import shutil
 import sys
 from pathlib import Path
 
-from maillage.engines.clocks import SystemClock
+from maillage.engines.clocks import ManualClock, SystemClock
 from maillage.engines.file_snapshots import FileSnapshots
 from maillage.engines.folder_lock import FolderInUse, FolderLock
 from maillage.engines.inproc_bus import InprocBus
@@ -25,7 +26,7 @@ from maillage.kernel.recovery import take_snapshot
 from maillage.kernel.snapshots import encode_ledger
 from maillage.kernel.writer import Writer
 
-__all__ = ["Chain", "FolderInUse", "open_chain"]
+__all__ = ["Chain", "FolderInUse", "ManualClock", "open_chain", "remove_chain"]
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,13 @@ class Chain:
 def open_chain(folder: Path, clock: Clock | None = None) -> Chain:
     """The chain that lives in a folder, a new and empty one where there is none. FolderInUse if it has an owner."""
     return Chain(folder, clock or SystemClock())
+
+
+def remove_chain(folder: Path) -> None:
+    """Delete a chain's folder, if it is there and nobody uses it (else FolderInUse)."""
+    if folder.exists():
+        FolderLock(folder).close()
+        shutil.rmtree(folder)
 
 
 def _kinds(records: SqliteRecords) -> tuple[Kind, ...]:

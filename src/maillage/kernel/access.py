@@ -51,7 +51,7 @@ class Access:
         self._records = records
         self._clock = clock
         self._tenants = {tenant.id: tenant for tenant in records.tenants()}
-        self._keys = {key.id: key for key in records.keys()}
+        self._keys = {key.id: key for key in records.live_keys()}
         self._principals = {bytes.fromhex(key.digest): self._principal(key.tenant) for key in self._keys.values()}
 
     def principal(self, key: bytes) -> Principal | None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from maillage.kernel.errors import Invalid
@@ -14,6 +15,16 @@ CalendarDocument = dict[str, list[tuple[str, str]]]
 """``{"mon": [["08:00", "20:00"]], ...}``: a day that is absent is closed, ``24:00`` is the end of a day."""
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
+
+
+def calendar_of(document: CalendarDocument) -> "WeeklyCalendar":
+    """The calendar that a document means. Thousands of pools share a few calendars, so each is made once."""
+    return _shared_calendar(tuple((day, tuple(map(tuple, windows))) for day, windows in document.items()))
+
+
+@lru_cache(maxsize=1_024)
+def _shared_calendar(days: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> "WeeklyCalendar":
+    return WeeklyCalendar({day: list(windows) for day, windows in days})
 
 
 class WeeklyCalendar:

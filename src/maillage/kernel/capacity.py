@@ -2,7 +2,7 @@
 
 import msgspec
 
-from maillage.kernel.calendars import CalendarDocument, WeeklyCalendar
+from maillage.kernel.calendars import CalendarDocument, WeeklyCalendar, calendar_of
 from maillage.kernel.errors import NotFound, PoolInUse
 from maillage.kernel.events import Resized, SiteSet
 from maillage.kernel.leases import Lease
@@ -47,7 +47,7 @@ def set_capacity(scribe: Scribe, site_id: str, plan: PoolPlan) -> Pool:
     if site is None:
         raise NotFound(f"the chain has no site {site_id[:64]!r}")
     scribe.policy.require_kind(plan.kind)
-    calendar = None if plan.calendar is None else WeeklyCalendar(plan.calendar)
+    calendar = None if plan.calendar is None else calendar_of(plan.calendar)
     since = scribe.now if plan.since is None else max(plan.since, scribe.now)
     pool = ledger.pools[site_id].get(plan.kind)
     if pool is not None:

@@ -184,6 +184,9 @@ class _Search:
             numbers, self._masked = mask.numbers, mask.hidden
         # The chord's square is 2 - 2 dot: largest dot first is nearest first.
         dots = self._index.vectors[numbers] @ np.asarray(self._point)
+        if self._reach_chord < 2.0:
+            within = dots >= 1 - self._reach_chord * abs(self._reach_chord) / 2 - 1e-12
+            numbers, dots = numbers[within], dots[within]
         portion = 4 * self._ask.limit + len(self._seen)
         while True:
             nearest = np.argpartition(-dots, portion)[:portion] if portion < len(dots) else np.arange(len(dots))

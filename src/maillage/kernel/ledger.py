@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from maillage.kernel.calendars import WeeklyCalendar
+from maillage.kernel.calendars import calendar_of
 from maillage.kernel.events import (
     Confirmed,
     Ended,
@@ -103,7 +103,7 @@ class Ledger:
             pool = pools[event.kind] = Pool(event.kind, zone_info(self.sites[event.site].tz))
         pool.resize(event.since, event.size, event.at)
         pool.notice_s = event.notice_s
-        pool.calendar = None if event.calendar is None else WeeklyCalendar(event.calendar)
+        pool.calendar = None if event.calendar is None else calendar_of(event.calendar)
 
     def _leased(self, event: Leased) -> None:
         held = event.hold_until is not None

@@ -23,7 +23,7 @@ from maillage.kernel.documents import (
     plan_of,
     price_document,
 )
-from maillage.kernel.errors import Invalid, NoCapacity, NotFound, Refusal
+from maillage.kernel.errors import Invalid, NoCapacity, NotFound, NoticeTooShort, PriceAboveCap, Refusal
 from maillage.kernel.find import Finder, Found
 from maillage.kernel.grants import Order, grant, remembered
 from maillage.kernel.latency import RoundTrip, estimate
@@ -37,8 +37,8 @@ from maillage.kernel.sites import Site
 from maillage.kernel.times import DAY_S, HORIZON_S, format_time
 from maillage.kernel.writer import Writer
 
-CANDIDATES = 32
-"""Sites an ask near a place is offered to, nearest first, before it is refused."""
+CANDIDATES, MORE_CANDIDATES = 4, 256
+"""Sites that an ask near a place is offered to, nearest first; the many only where all of the few refused."""
 
 
 class LeaseFilter(msgspec.Struct, frozen=True):
@@ -68,14 +68,16 @@ class Office:
 
     async def lease(self, tenant: str, ask: Ask, key: str | None, digest: str | None) -> LeaseDocument:
         """Grant the ask at its site, or at the nearest that can; a refusal says why."""
-        found = None if ask.near is None else self._finder.find(_widened(ask), self._clock.now())
-        order = _order(tenant, ask, found, key, digest)
-
-        def decide(scribe: Scribe) -> LeaseDocument:
-            return self._document(scribe, _grant(scribe, order, found))
-
-        document: LeaseDocument = await self._writer.submit(decide)
-        return document
+        if ask.near is None:
+            return await self._lease(tenant, ask, None, key, digest)
+        found = self._finder.find(_widened(ask, CANDIDATES), self._clock.now())
+        try:
+            return await self._lease(tenant, ask, found, key, digest)
+        except Refusal as refusal:
+            if not _worth_widening(refusal, found):
+                raise
+        found = self._finder.find(_widened(ask, MORE_CANDIDATES), self._clock.now())
+        return await self._lease(tenant, ask, found, key, digest)
 
     async def lease_batch(
         self, tenant: str, asks: Sequence[Ask | Refusal], key: str | None, digests: Sequence[str | None]
@@ -83,17 +85,16 @@ class Office:
         """Grant each by itself, in order, with one commit for all; what is a refusal already stays one."""
         now = self._clock.now()
         answers: list[Any] = list(asks)
-        placed = [number for number, ask in enumerate(asks) if isinstance(ask, Ask) and ask.near is not None]
-        found: dict[int, Found] = {}
-        good: list[int] = []
-        for number in placed:
-            ask = answers[number]
-            try:
-                ask.interval(now)
-                good.append(number)
-            except Refusal as refusal:
-                answers[number] = refusal
-        found = dict(zip(good, self._finder.find_many([_widened(answers[n]) for n in good], now), strict=True))
+        near: list[int] = []
+        for number, ask in enumerate(asks):
+            if isinstance(ask, Ask) and ask.near is not None:
+                try:
+                    ask.interval(now)
+                    near.append(number)
+                except Refusal as refusal:
+                    answers[number] = refusal
+        looked_for = [_widened(answers[number], CANDIDATES) for number in near]
+        found = dict(zip(near, self._finder.find_many(looked_for, now), strict=True))
 
         def decide(scribe: Scribe) -> list[LeaseDocument | Refusal]:
             results: list[LeaseDocument | Refusal] = []
@@ -111,6 +112,14 @@ class Office:
             return results
 
         documents: list[LeaseDocument | Refusal] = await self._writer.submit(decide)
+        for number, sites in found.items():
+            answer = documents[number]
+            if isinstance(answer, Refusal) and _worth_widening(answer, sites):
+                item_key = None if key is None else f"{key}#{number}"
+                try:
+                    documents[number] = await self.lease(tenant, answers[number], item_key, digests[number])
+                except Refusal as again:
+                    documents[number] = again
         return documents
 
     async def get_lease(self, lease_id: str, tenant: str | None) -> LeaseDocument:
@@ -261,6 +270,15 @@ class Office:
 
     # -- shared --------------------------------------------------------------------------------------------------
 
+    async def _lease(
+        self, tenant: str, ask: Ask, found: Found | None, key: str | None, digest: str | None
+    ) -> LeaseDocument:
+        order = _order(tenant, ask, found, key, digest)
+        document: LeaseDocument = await self._writer.submit(
+            lambda scribe: self._document(scribe, _grant(scribe, order, found))
+        )
+        return document
+
     async def _one(self, move: Any) -> LeaseDocument:
         document: LeaseDocument = await self._writer.submit(lambda scribe: self._document(scribe, move(scribe)))
         return document
@@ -287,8 +305,14 @@ def _order(tenant: str, ask: Ask, found: Found | None, key: str | None, digest: 
     return Order(tenant, ask, sites, key, digest)
 
 
-def _widened(ask: Ask) -> Ask:
-    return msgspec.structs.replace(ask, limit=CANDIDATES)
+def _widened(ask: Ask, candidates: int) -> Ask:
+    return msgspec.structs.replace(ask, limit=candidates)
+
+
+def _worth_widening(refusal: Refusal, found: Found) -> bool:
+    """Whether sites further away may grant what all the candidates refused: they changed their mind since the find,
+    or had spot leases to give notice to."""
+    return len(found.matches) == CANDIDATES and isinstance(refusal, NoCapacity | NoticeTooShort | PriceAboveCap)
 
 
 def _matches(lease: Lease, wanted: LeaseFilter) -> bool:

@@ -96,7 +96,7 @@ class Records(Protocol):
 
     def add_tenant(self, tenant: Tenant) -> None: ...
 
-    def keys(self) -> list[ApiKey]:
+    def live_keys(self) -> list[ApiKey]:
         """Keys that were not revoked, oldest first."""
         ...
 

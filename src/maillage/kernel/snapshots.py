@@ -5,7 +5,7 @@ A snapshot is a function of the journal alone: two ledgers that saw the same eve
 
 import msgspec
 
-from maillage.kernel.calendars import CalendarDocument, WeeklyCalendar
+from maillage.kernel.calendars import CalendarDocument, calendar_of
 from maillage.kernel.curves import StepFunction
 from maillage.kernel.leases import Lease
 from maillage.kernel.ledger import GrantedKey, Ledger
@@ -103,7 +103,7 @@ def _pool_row(site: str, pool: Pool) -> _PoolRow:
 def _pool(row: _PoolRow, site: Site) -> Pool:
     pool = Pool(row.kind, zone_info(site.tz))
     pool.notice_s = row.notice_s
-    pool.calendar = None if row.calendar is None else WeeklyCalendar(row.calendar)
+    pool.calendar = None if row.calendar is None else calendar_of(row.calendar)
     pool.size_times, pool.sizes = row.size_times, row.sizes
     pool.committed = pool.all = StepFunction(row.committed_times, row.committed_levels)
     if row.all_times is not None:

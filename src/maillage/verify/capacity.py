@@ -1,5 +1,7 @@
 """A pool as the checker sees it: a list of sizes, a list of leases, and a sweep over their sorted edges."""
 
+from itertools import accumulate
+from operator import itemgetter
 from typing import NamedTuple
 
 from maillage.verify.calendar import Windows
@@ -25,7 +27,7 @@ class Pool:
     """One kind at one site. ``sizes`` are (since, thousandths) in order of time; before the first the size is 0.
 
     ``_edges`` lists every change of "taken less size" as (instant, thousandths), two for each lease and one for each
-    size. It is sorted again for each sweep, which costs little since it nearly is already.
+    size; those of the far past are summed up in one. It is sorted again for each sweep, as it nearly is already.
     """
 
     def __init__(self) -> None:
@@ -34,29 +36,32 @@ class Pool:
         self.windows: Windows | None = None
         self.taken: dict[str, Span] = {}
         self._edges: list[tuple[int, int]] = []
-        self._tidy_above = 16
+        self._tidy_above = 32
 
     def place(self, lease: str, span: Span, now: int) -> None:
-        """Note what a lease takes, in place of what it took before; leases long over are dropped in passing."""
+        """Note what a lease takes, or that its end has changed; leases long over are dropped in passing."""
         former = self.taken.get(lease)
-        if former == span:
-            return
-        if former is not None:
-            for edge in _edges_of(former):
-                self._edges.remove(edge)
         self.taken[lease] = span
-        self._edges += _edges_of(span)
-        if len(self.taken) > self._tidy_above:
-            self.taken = {name: span for name, span in self.taken.items() if span.end > now - LOOK_BACK_S}
-            self._tidy_above = 16 + len(self.taken) * 5 // 4
-            self._list_edges()
+        if former is None:
+            self._edges.append((span.start, span.quantity))
+        else:
+            self._edges.remove((former.end, -former.quantity))
+        self._edges.append((span.end, -span.quantity))
+        if len(self._edges) > self._tidy_above:
+            self._tidy(now - LOOK_BACK_S)
 
     def resize(self, since: int, size: int, now: int) -> None:
         """Have this size from ``since`` on; what was planned for later is dropped, and what no check can reach."""
         sizes = [change for change in self.sizes if change[0] < since] + [(since, size)]
         past = [change for change in sizes if change[0] <= now - LOOK_BACK_S]
         self.sizes = sizes[max(len(past) - 1, 0) :]
-        self._list_edges()
+        self._edges = [(span.start, span.quantity) for span in self.taken.values()]
+        self._edges += [(span.end, -span.quantity) for span in self.taken.values()]
+        before = 0
+        for instant, changed in self.sizes:
+            self._edges.append((instant, before - changed))
+            before = changed
+        self._tidy(now - LOOK_BACK_S)
 
     def size_at(self, instant: int) -> int:
         size = 0
@@ -76,7 +81,9 @@ class Pool:
 
         All classes are counted together: what fits with spot fits without.
         """
-        self._edges.sort()
+        self._edges.sort()  # of one instant, what ends comes before what begins
+        if max(accumulate(map(itemgetter(1), self._edges)), default=0) <= 0:
+            return None  # nowhere oversold, as nearly always
         over = since = 0  # what is taken beyond the size, from ``since`` until the next edge
         for instant, change in self._edges:
             if over > 0 and instant > start and instant > since:
@@ -97,13 +104,8 @@ class Pool:
             self.place(lease, span, now)
         return oversold
 
-    def _list_edges(self) -> None:
-        self._edges = [edge for span in self.taken.values() for edge in _edges_of(span)]
-        size = 0
-        for since, changed in self.sizes:
-            self._edges.append((since, size - changed))
-            size = changed
-
-
-def _edges_of(span: Span) -> list[tuple[int, int]]:
-    return [(span.start, span.quantity), (span.end, -span.quantity)]
+    def _tidy(self, before: int) -> None:
+        self.taken = {lease: span for lease, span in self.taken.items() if span.end > before}
+        past = [change for instant, change in self._edges if instant <= before]
+        self._edges = [(before, sum(past)), *(edge for edge in self._edges if edge[0] > before)]
+        self._tidy_above = 32 + len(self._edges) * 5 // 4

@@ -1,7 +1,9 @@
 """The check itself: every event of the journal in turn, against what all events before it make true."""
 
+import gc
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +25,40 @@ def check(folder: Path, on_progress: Callable[[int, int], None] | None = None) -
     whatever is wrong inside it is a fault of the report.
     """
     report = Report()
-    checker = _Checker(report)
     database = open_journal(folder)
     try:
-        total = events_stated(database)
-        told = 0
-        for pos, events in read_batches(database, report):
-            checker.batch(pos, events)
-            if on_progress and report.events - told >= PROGRESS_EVERY:
-                told = report.events
-                on_progress(told, total)
-        if on_progress:
-            on_progress(report.events, total)
+        with _no_collector():
+            _check_all(database, report, on_progress)
     except sqlite3.Error as why:
         report.add(Fault("journal", report.events, None, None, f"SQLite can't read the journal: {why}"))
     finally:
         database.close()
     return report
+
+
+def _check_all(database: sqlite3.Connection, report: Report, on_progress: Callable[[int, int], None] | None) -> None:
+    checker = _Checker(report)
+    total = events_stated(database)
+    told = 0
+    for pos, events in read_batches(database, report):
+        checker.batch(pos, events)
+        if on_progress and report.events - told >= PROGRESS_EVERY:
+            told = report.events
+            on_progress(told, total)
+    if on_progress:
+        on_progress(report.events, total)
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """No cycles are made here, and walking every lease in search of some takes a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Checker:

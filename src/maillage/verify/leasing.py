@@ -202,7 +202,7 @@ class Leasing:
         lease.end = event["end"]
         lease.state = event["type"]
         self._check_money(event, lease)
-        if lease.end != former:
+        if lease.end != former or lease.state == "reclaimed":
             self._occupy(lease_id, lease)
         if lease.state != "reclaimed" or lease.end <= self.found.now:
             del self.leases[lease_id]
