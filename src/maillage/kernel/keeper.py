@@ -38,18 +38,21 @@ class Keeper:
     def decide(self, decisions: Sequence[Decision]) -> Decided:
         """Let holds expire, then take the decisions one by one, each seeing what the former recorded.
 
-        An exception that is no Refusal leaves here as it is: the ledger may then be half changed, and the caller
-        must ``rebuild`` before it goes on.
+        What a decision raises is its answer, be it a Refusal or a fault of ours. But a fault after it recorded
+        something leaves here as it is: the ledger may be half changed, and the caller must ``rebuild``.
         """
         scribe = Scribe(self.ledger, self.policy, self.clock.now())
         expire_holds(scribe)
         end_leases(scribe)
         answers: list[Any] = []
         for decision in decisions:
+            before = scribe.records
             try:
                 answers.append(decision(scribe))
-            except Refusal as refusal:
-                answers.append(refusal)
+            except Exception as fault:
+                if scribe.records != before and not isinstance(fault, Refusal):
+                    raise
+                answers.append(fault)
         return Decided(answers, Committed(scribe.first_pos, scribe.events))
 
     def commit(self, decided: Decided) -> None:
@@ -68,7 +71,7 @@ class Keeper:
         self.ledger = recover(self.journal, self.snapshots)
 
     def run(self, *decisions: Decision) -> list[Any]:
-        """Decide, commit and publish in one go, for callers that have no event loop. Refusals are among the answers."""
+        """Decide, commit and publish in one go, for callers that have no event loop. Refusals are among the answers, faults are raised."""
         try:
             decided = self.decide(decisions)
             self.commit(decided)
@@ -76,6 +79,9 @@ class Keeper:
             self.rebuild()
             raise
         self.publish(decided)
+        for answer in decided.answers:
+            if isinstance(answer, Exception) and not isinstance(answer, Refusal):
+                raise answer
         return decided.answers
 
     def timer_due(self) -> bool:

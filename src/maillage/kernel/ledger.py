@@ -4,7 +4,7 @@ Given the same events it holds the same state, bit for bit, on every machine: no
 number or depends on how the events were cut into batches.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -48,8 +48,8 @@ class Ledger:
         self.seqs: dict[str, int] = {}
         self.pools: dict[str, dict[str, Pool]] = {}
         self.leases: dict[str, Lease] = {}  # in order of grant
-        self.leases_of_site: dict[str, list[Lease]] = {}
-        self.leases_of_tenant: dict[str, list[Lease]] = {}
+        self.leases_of_site: defaultdict[str, list[Lease]] = defaultdict(list)
+        self.leases_of_tenant: defaultdict[str, list[Lease]] = defaultdict(list)
         self.keys: dict[str, GrantedKey] = {}
         self.measured: dict[str, dict[str, int]] = {}
         self.holds = Timers()
@@ -174,12 +174,8 @@ class Ledger:
     def keep(self, lease: Lease) -> None:
         """Enter a lease in every index, without touching the curves."""
         self.leases[lease.id] = lease
-        for index, name in ((self.leases_of_site, lease.site), (self.leases_of_tenant, lease.tenant)):
-            others = index.get(name)
-            if others is None:
-                index[name] = [lease]
-            else:
-                others.append(lease)
+        self.leases_of_site[lease.site].append(lease)
+        self.leases_of_tenant[lease.tenant].append(lease)
         self._set_timer(lease)
 
     def keep_key(self, name: str, granted: GrantedKey) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from maillage.kernel.errors import Invalid
 
@@ -58,8 +59,9 @@ def to_micro(value: int | float | str, field: str) -> int:
     return int(micro)
 
 
+@lru_cache(maxsize=1 << 16)
 def from_micro(micro: int) -> str:
-    """Decimal text with at least two decimals and no needless zeros: ``12.50``, ``0.0375``."""
+    """Decimal text with at least two decimals and no needless zeros: ``12.50``, ``0.0375``. Prices recur, so kept."""
     sign = "-" if micro < 0 else ""
     whole, rest = divmod(abs(micro), MICRO)
     decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")

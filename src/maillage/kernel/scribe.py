@@ -16,7 +16,9 @@ class Scribe:
         self.now = max(clock_now, ledger.now)
         self.first_pos = ledger.pos
         self.events: list[Event] = []
+        self.records = 0
 
     def record(self, event: Event) -> None:
+        self.records += 1  # before it is applied: an event that fails half-way has touched the ledger
         self.ledger.apply(event)
         self.events.append(event)

@@ -16,6 +16,7 @@ PAST_TOLERANCE_S = 60
 """How far back a start may lie: clocks differ and requests travel."""
 
 
+@lru_cache(maxsize=1 << 16)
 def parse_time(text: str, field: str) -> int:
     """Seconds UTC of an RFC 3339 instant; fractions are cut off. A time without a zone is refused."""
     try:

@@ -10,7 +10,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from maillage.kernel.errors import JournalUnavailable, Refusal
+from maillage.kernel.errors import JournalUnavailable
 from maillage.kernel.keeper import Decided, Decision, Keeper
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Writer:
         for (_, future), answer in zip(waiting, decided.answers, strict=True):
             if future.done():  # whoever asked has gone away
                 continue
-            if isinstance(answer, Refusal):
+            if isinstance(answer, Exception):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)

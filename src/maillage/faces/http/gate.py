@@ -32,24 +32,17 @@ class Gate:
         if scope["type"] != "http":
             await self._rest(scope, receive, send)
             return
-        started = False
-
-        async def watched(message: Any) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self._pass(scope, receive, watched)
+            await self._pass(scope, receive, send)
         except Refusal as refusal:
             await send_problem(send, problems.of_refusal(refusal))
         except TooLarge as too_large:
             # The rest of the body is not read: the connection can't be used again.
             await send_problem(send, problems.of_door(413, str(too_large)), ((b"connection", b"close"),))
         except Exception:
+            # Whatever Litestar runs it answers itself; what breaks before or beside it has sent nothing yet.
             log.exception("%s %s", scope["method"], scope["path"])
-            if not started:
-                await send_problem(send, problems.of_door(500, "The request could not be handled."))
+            await send_problem(send, problems.of_door(500, "The request could not be handled."))
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
