@@ -292,6 +292,17 @@ def test_a_grant_for_the_past_is_found(journal: Journal) -> None:
     assert kinds(journal.check()) == ["time"]
 
 
+def test_an_extension_long_after_the_end_is_found_and_said_once(journal: Journal) -> None:
+    lease = journal.lease(4_000)
+    for _ in range(50):
+        journal.at += HOUR
+        journal.lease(1_000, end=journal.at + 60)
+    journal.at += HOUR
+    journal.add("extended", lease=lease, end=journal.at + HOUR)
+    journal.add("extended", lease=journal.lease(1, end=journal.at + 60), end=journal.at + 120)
+    assert kinds(journal.check()) == ["time", "oversold", "oversold"]
+
+
 # -- steps -------------------------------------------------------------------------------------------------------------
 
 END = T + HOUR

@@ -76,5 +76,5 @@ def of_door(status: int, detail: str) -> dict[str, Any]:
         "type": TYPE_PREFIX + known.slug,
         "title": known.title,
         "status": status,
-        "detail": f"{detail} {known.help}",
+        "detail": f"{detail} {known.help}".lstrip(),
     }

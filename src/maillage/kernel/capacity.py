@@ -28,9 +28,17 @@ class PoolPlan(msgspec.Struct, frozen=True):
 
 
 def set_site(scribe: Scribe, site: Site) -> bool:
-    """Enter or change a site's record; False where it says what was known already."""
-    if scribe.ledger.sites.get(site.id) == site:
+    """Enter or change a site's record; False where it says what was known already.
+
+    Refused (PoolInUse) where another time zone would move a calendar's hours away from leases that rely on them.
+    """
+    known = scribe.ledger.sites.get(site.id)
+    if known == site:
         return False
+    if known is not None and known.tz != site.tz:
+        for pool in scribe.ledger.pools[site.id].values():
+            if pool.calendar is not None:
+                _refuse_if_closed_out(scribe, site, pool.kind, pool.calendar)
     scribe.record(SiteSet(site.id, scribe.ledger.next_seq(site.id), scribe.now, site))
     return True
 
@@ -103,7 +111,7 @@ def _refuse_if_closed_out(scribe: Scribe, site: Site, kind: str, calendar: Weekl
     ]
     if outside:
         raise PoolInUse(
-            f"{len(outside)} leases of {kind} at {site.id} lie in hours that the new calendar closes",
+            f"{len(outside)} leases of {kind} at {site.id} lie in hours that would be closed then",
             **_named(outside),
         )
 

@@ -64,7 +64,8 @@ class Finder:
     def listen(self, committed: Committed) -> None:
         """Forget what is no longer true."""
         ledger = self._ledger
-        if ledger is None:
+        if ledger is None or ledger is not self._source():  # dropped or rebuilt: the next find starts afresh anyway
+            self._ledger = None
             return
         for event in committed.events:
             if isinstance(event, SiteSet):
@@ -224,6 +225,8 @@ class _Search:
     def _count_masked(self) -> None:
         """Count what the mask hid nearer than the last match (or within reach, when there were too few)."""
         bound = min(self._last_chord, self._reach_chord, 2.0)
+        if bound < 0:
+            return
         close = self._index.vectors @ np.asarray(self._point) >= 1 - bound * bound / 2
         close[list(self._seen)] = False
         for reason, hidden in self._masked.items():

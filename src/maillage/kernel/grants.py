@@ -66,6 +66,8 @@ def _grant_at(scribe: Scribe, order: Order, site_id: str, start: int, end: int) 
     if site is None:
         raise UnknownSite(f"the chain has no site {site_id[:64]!r}", site=site_id[:64])
     pools = ledger.pools[site_id]
+    if start < scribe.now and ask.cls != "spot" and _spot_stands_there(pools, ask.needs, start, end):
+        start = scribe.now  # nobody can be displaced in the past, and a start within the last minute means now
     displaced = make_room(scribe, pools, ask.needs, ask.cls, start, end, site_id)
     per_hour = scribe.policy.pricing.per_hour(ask.needs, ask.cls, site, pools, start, end)
     if ask.max_price is not None:
@@ -102,6 +104,10 @@ def _grant_at(scribe: Scribe, order: Order, site_id: str, start: int, end: int) 
         )
     )
     return ledger.leases[lease_id]
+
+
+def _spot_stands_there(pools: dict[str, Pool], needs: dict[str, int], start: int, end: int) -> bool:
+    return needs.keys() <= pools.keys() and bool(crowded_pools(pools, needs, start, end))
 
 
 def make_room(
@@ -151,7 +157,9 @@ def _refuse_for_notice(
 ) -> None:
     earliest = scribe.now + notice_s
     until = end if end > earliest else end + (earliest - start)
-    works = all(pools[kind].has_room(earliest, until, quantity, False) for kind, quantity in needs.items())
+    works = all(pools[kind].has_room(earliest, until, quantity, False) for kind, quantity in needs.items()) and all(
+        pool.notice_s <= notice_s for pool in crowded_pools(pools, needs, earliest, until)
+    )
     shortfalls = [Shortfall(pool.kind, "reclaim_notice", format_time(start)) for pool in crowded]
     hint = f"; a start from {format_time(earliest)} on would work" if works else ""
     raise NoticeTooShort(

@@ -26,7 +26,7 @@ def confirm(scribe: Scribe, lease_id: str, tenant: str | None) -> Lease:
     lease = find_lease(scribe, lease_id, tenant)
     if lease.state == "confirmed":
         return lease
-    _require_active(lease, "confirmed")
+    _require_active(scribe, lease, "confirmed")
     scribe.record(Confirmed(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id))
     return lease
 
@@ -36,9 +36,10 @@ def extend(scribe: Scribe, lease_id: str, end: int, tenant: str | None) -> Lease
     lease = find_lease(scribe, lease_id, tenant)
     if lease.end == end:
         return lease
-    _require_active(lease, "extended")
+    _require_active(scribe, lease, "extended")
     if end < lease.end:
-        raise Invalid("end", f"is before the lease's end, {format_end(lease.end)}; release ends a lease early")
+        known = format_end(lease.end) or "none, as it is open"
+        raise Invalid("end", f"is before the lease's end ({known}); release ends a lease early")
     if scribe.now + HORIZON_S < end < FOREVER:
         raise Invalid("end", "lies more than 50 years ahead; null makes the lease open")
     pools = scribe.ledger.pools[lease.site]
@@ -54,7 +55,7 @@ def release(scribe: Scribe, lease_id: str, tenant: str | None) -> Lease:
     lease = find_lease(scribe, lease_id, tenant)
     if lease.state == "released":
         return lease
-    _require_active(lease, "released")
+    _require_active(scribe, lease, "released")
     end = max(lease.start, min(scribe.now, lease.end))
     charge = 0 if lease.state == "held" else charge_micro(lease.per_hour, end - lease.start)
     scribe.record(Released(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id, end, charge))
@@ -91,12 +92,13 @@ def end_leases(scribe: Scribe) -> None:
             scribe.record(Ended(lease.site, ledger.next_seq(lease.site), scribe.now, lease.id, charge))
 
 
-def _require_active(lease: Lease, step: str) -> None:
-    if not lease.is_active:
-        at = format_time(lease.end)
+def _require_active(scribe: Scribe, lease: Lease, step: str) -> None:
+    ended = lease.end <= scribe.now  # perhaps not entered yet, where very many end at once
+    if ended or not lease.is_active:
+        at, state = format_time(lease.end), "ended" if lease.is_active else lease.state
         raise LeaseState(
-            f"lease {lease.id} is {lease.state} as of {at} and can't be {step}; ask for a new one",
+            f"lease {lease.id} is {state} as of {at} and can't be {step}; ask for a new one",
             lease=lease.id,
-            state=lease.state,
+            state=state,
             end=at,
         )

@@ -22,14 +22,15 @@ def to_thousandths(value: int | float | str, field: str, minimum: int = 1) -> in
     """
     number = _from_text(value, field) if isinstance(value, str) else value
     if not -QUANTITY_MAX <= number <= QUANTITY_MAX:  # also false for NaN
-        raise Invalid(field, f"{value} is out of range; at most {QUANTITY_MAX} can be counted")
-    thousandths = number * 1_000 if isinstance(number, int) else round(number * 1_000)
-    if isinstance(number, float):
-        exact = abs(number * 1_000 - thousandths) <= 1e-6 * max(1.0, abs(number))
+        raise Invalid(field, f"is out of range; at most {QUANTITY_MAX} can be counted")
+    thousandths = round(number * 1_000)
+    if isinstance(number, float):  # 0.1 + 0.2 means 0.3: the noise of a float's last places is forgiven
+        exact = abs(number * 1_000 - thousandths) <= max(1e-6, 1e-12 * abs(number))
     else:
-        exact = number * 1_000 == thousandths
+        exact = isinstance(number, int) or number == Decimal(thousandths) / 1_000
     if not exact:
-        raise Invalid(field, f"{value} is finer than a thousandth; {thousandths / 1_000:g} would work")
+        nearest = from_thousandths(max(thousandths, minimum))
+        raise Invalid(field, f"{value} is finer than a thousandth; {nearest} would work")
     if thousandths < minimum:
         least = "0" if minimum == 0 else f"{minimum / 1_000:g}"
         raise Invalid(field, f"{value} is too small; the least is {least}")
@@ -51,7 +52,7 @@ def to_micro(value: int | float | str, field: str) -> int:
             amount = Decimal(str(value))
         except InvalidOperation:
             raise Invalid(field, f"{value!r} is not an amount of money, such as 12.50") from None
-    if not 0 <= amount <= MONEY_MAX:
+    if amount.is_nan() or not 0 <= amount <= MONEY_MAX:
         raise Invalid(field, f"{value} is out of range; amounts go from 0 to {MONEY_MAX}")
     micro = amount * MICRO
     if micro != int(micro):

@@ -26,9 +26,12 @@ def parse_time(text: str, field: str) -> int:
     if moment.tzinfo is None:
         raise Invalid(field, f"{text[:40]!r} has no zone; write {text[:19]}Z or an offset such as +01:00")
     try:
-        return int(moment.timestamp() // 1)
-    except (OverflowError, ValueError):
-        raise Invalid(field, f"{text[:40]!r} lies outside the years 1 to 9999") from None
+        second = int(moment.astimezone(UTC).timestamp() // 1)
+    except OverflowError:
+        second = -1
+    if second < 0:  # the step functions of the pools begin at 0
+        raise Invalid(field, f"{text[:40]!r} lies outside the years 1970 to 9999")
+    return second
 
 
 @lru_cache(maxsize=1 << 16)

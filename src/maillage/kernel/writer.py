@@ -67,6 +67,8 @@ class Writer:
             except Exception as fault:
                 log.exception("a batch of %d was not kept", len(waiting))
                 await self._recover(waiting, fault)
+                if not waiting:  # only timers were due, and they still are: give the disk a moment
+                    await asyncio.sleep(RETRY_S)
             else:
                 self._answer(waiting, decided)
 
@@ -78,7 +80,10 @@ class Writer:
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
-        self.keeper.publish(decided)
+        try:
+            self.keeper.publish(decided)
+        except Exception:  # what is committed stands, and the next ask must not wait for a listener to be mended
+            log.exception("a listener failed")
 
     async def _recover(self, waiting: list[tuple[Decision, asyncio.Future[Any]]], fault: Exception) -> None:
         """Rebuild the ledger from what is durable before anybody is answered; keep trying while the disk is away."""

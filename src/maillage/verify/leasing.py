@@ -78,6 +78,7 @@ class Leasing:
         """All that must hold when a lease comes to occupy ``[start, end)``, by a grant or an extension."""
         if start < self.found.now - LOOK_BACK_S:
             self.found.fault("time", f"{lease_id} takes from {instant_text(start)} on, long before it was granted that")
+            start = self.found.now - LOOK_BACK_S  # what stood there earlier is forgotten
         self._occupy(lease_id, lease)
         for kind in lease.needs:
             self.sites.check_open(kind, lease_id, start, end)

@@ -1,8 +1,10 @@
 """The whole HTTP face of a chain, put together."""
 
+from functools import cache
 from typing import Any
 
-from litestar import Litestar, Request, Response
+import msgspec
+from litestar import Litestar, Request, Response, get
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
@@ -10,9 +12,9 @@ from litestar.exceptions import HTTPException, ValidationException
 from maillage.bootstrap import Chain
 from maillage.faces import problems
 from maillage.faces.http import openapi
-from maillage.faces.http.answers import unfit
 from maillage.faces.http.gate import AsgiApp, Gate
 from maillage.faces.http.hot import HotRoutes
+from maillage.faces.http.request import DocumentRequest
 from maillage.faces.http.routes import capacity, chain_wide, events, health, leases, money, offers, sites, tenants
 from maillage.kernel.access import Principal
 from maillage.kernel.errors import Invalid, Malformed, Refusal
@@ -28,30 +30,54 @@ HANDLERS = [
     *money.HANDLERS,
     *events.HANDLERS,
 ]
+HOT_PATHS = ("/v1/leases", "/v1/leases/batch")
+"""Where POST is answered right behind the gate."""
 
 
 def build_app(chain: Chain) -> AsgiApp:
     """The ASGI application; the chain's writer must be running while it is used."""
     rest = Litestar(
-        route_handlers=HANDLERS,
-        dependencies={
-            "chain": Provide(lambda: chain, sync_to_thread=False),
-            "principal": Provide(_principal, sync_to_thread=False),
-        },
-        exception_handlers={Refusal: _refused, HTTPException: _failed},
-        openapi_config=openapi.CONFIG,
+        route_handlers=[*HANDLERS, openapi_json],
+        dependencies=DEPENDENCIES,
+        exception_handlers={Refusal: _refused, HTTPException: _failed, Exception: _leave_to_gate},
+        openapi_config=None,
+        logging_config=None,
+        request_class=DocumentRequest,
         state=State({"chain": chain}),
         request_max_body_size=None,
         pdb_on_exception=False,
         debug=False,
     )
     hot = HotRoutes(chain)
-    return Gate(chain.access, {"/v1/leases": hot.lease, "/v1/leases/batch": hot.batch}, rest)  # type: ignore[arg-type]
+    return Gate(chain.access, dict(zip(HOT_PATHS, (hot.lease, hot.batch), strict=True)), rest)  # type: ignore[arg-type]
+
+
+@get("/openapi.json", media_type="application/vnd.oai.openapi+json", include_in_schema=False, sync_to_thread=True)
+def openapi_json() -> bytes:
+    return _description()
+
+
+@cache
+def _description() -> bytes:
+    """Made when somebody first asks for it, from an application of its own: Litestar would put pages beside it."""
+    described = Litestar(HANDLERS, dependencies=DEPENDENCIES, openapi_config=openapi.CONFIG, logging_config=None)
+    return msgspec.json.encode(openapi.completed(described.openapi_schema.to_schema()))
+
+
+def _chain(state: State) -> Chain:
+    chain: Chain = state.chain
+    return chain
 
 
 def _principal(request: Request[Any, Any, Any]) -> Principal:
     principal: Principal = request.scope["principal"]  # type: ignore[typeddict-item]
     return principal
+
+
+DEPENDENCIES = {
+    "chain": Provide(_chain, sync_to_thread=False),
+    "principal": Provide(_principal, sync_to_thread=False),
+}
 
 
 def _problem(problem: dict[str, Any], headers: dict[str, str] | None = None) -> Response[dict[str, Any]]:
@@ -62,20 +88,33 @@ def _refused(_: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[str, 
     return _problem(problems.of_refusal(refusal))
 
 
-def _failed(_: Request[Any, Any, Any], fault: HTTPException) -> Response[dict[str, Any]]:
+def _failed(request: Request[Any, Any, Any], fault: HTTPException) -> Response[dict[str, Any]]:
     """What Litestar itself refuses, in the words of the catalogue."""
     if isinstance(fault, ValidationException):
-        return _problem(problems.of_refusal(_unfit(fault)))
+        return _problem(problems.of_refusal(_unfit(request, fault)))
     if fault.status_code in problems.DOOR_PROBLEMS:
-        return _problem(problems.of_door(fault.status_code, ""), fault.headers)
+        headers = dict(fault.headers or {})
+        if fault.status_code == 405 and request.scope["path"] in HOT_PATHS:
+            headers["allow"] = f"{headers['allow']}, POST"
+        return _problem(problems.of_door(fault.status_code, ""), headers)
     if fault.status_code == 400:
         return _problem(problems.of_refusal(Malformed(fault.detail)))
     raise fault
 
 
-def _unfit(fault: ValidationException) -> Refusal:
+def _leave_to_gate(_: Request[Any, Any, Any], fault: Exception) -> Response[Any]:
+    raise fault
+
+
+def _unfit(request: Request[Any, Any, Any], fault: ValidationException) -> Refusal:
+    """A parameter that does not fit, by its outside name; of bodies only a missing one comes this way."""
     first = fault.extra[0] if isinstance(fault.extra, list) and fault.extra else {}
-    if isinstance(first, dict) and first.get("message"):
-        message, field = str(first["message"]), str(first.get("key", ""))
-        return Invalid(field, message) if field else unfit(message)
-    return Invalid("request", fault.detail)
+    if not (isinstance(first, dict) and first.get("message")):
+        return Invalid("request", fault.detail)
+    name = str(first.get("key", ""))
+    if name == "data":
+        return Malformed("the body is empty; this address takes a JSON document")
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(name)
+    definition = None if parameter is None else parameter.kwarg_definition
+    outside = getattr(definition, "query", None) or getattr(definition, "header", None) or name
+    return Invalid(outside or "request", str(first["message"]))

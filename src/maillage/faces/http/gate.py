@@ -59,14 +59,15 @@ class Gate:
             elif name == b"transfer-encoding":
                 chunked = True
         principal = None
-        if path.startswith("/v1"):
+        # The router behind folds slashes, so ``//v1`` is as good as ``/v1``.
+        if path.startswith("/v1") or path.lstrip("/").startswith("v1"):
             principal = self._principal(key)
             if principal is None:
                 told = "None came with the request." if key is None else "The one that came is not in force."
                 await send_problem(send, problems.of_door(401, told), ((b"www-authenticate", b"Bearer"),))
                 return
         if length or chunked:
-            site_file = path == SITE_FILE_PATH
+            site_file = path == SITE_FILE_PATH and scope["method"] == "POST"
             allowed = SITE_FILE_TYPES if site_file else ("application/json",)
             bare = (content_type or b"").split(b";", 1)[0].strip().lower().decode("latin-1")
             if bare not in allowed:

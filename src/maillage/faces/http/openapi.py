@@ -4,9 +4,7 @@ for all of them (the key, the problems)."""
 from typing import Any
 
 import msgspec
-from litestar import Request
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 
 import maillage
 from maillage.faces.http.hot import BatchDocument, BatchResults
@@ -33,20 +31,10 @@ _IDEMPOTENCY_KEY = {
 }
 
 
-class _CompletedJson(JsonRenderPlugin):
-    """Serves the description completed."""
-
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        _ = request
-        return msgspec.json.encode(completed(openapi_schema))
-
-
 CONFIG = OpenAPIConfig(
     title="Maillage",
     version=maillage.__version__,
     description="Capacity of any kind, at a site, over time: found by proximity, leased as one, never oversold.",
-    path="/",
-    render_plugins=[_CompletedJson(path="/openapi.json")],
     create_examples=False,
 )
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from maillage.bootstrap import Chain
@@ -36,7 +36,14 @@ async def serve(chain: Chain, host: str, port: int, on_listening: Callable[[str]
     async with chain:
         app = build_app(chain)
         server = Server(
-            app, address=host, port=port, interface=Interfaces.ASGI, websockets=False, log_enabled=False, backlog=1024
+            app,
+            address=host,
+            port=port,
+            interface=Interfaces.ASGI,
+            http=HTTPModes.http1,  # HTTP/2 may send a body without announcing it: the gate could not bound it
+            websockets=False,
+            log_enabled=False,
+            backlog=1024,
         )
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

@@ -85,7 +85,7 @@ async def put_site(site: str, data: SiteDocument, chain: Chain, principal: Princ
 @post("/v1/sites/import", summary="Import a site file (text/csv or application/geo+json)", status_code=200)
 async def import_sites(request: Request[Any, Any, Any], chain: Chain, principal: Principal) -> ImportReport:
     principal.require_operator()
-    csv = request.headers.get("content-type", "text/csv").startswith("text/csv")
+    csv = request.headers.get("content-type", "text/csv").lower().startswith("text/csv")
     form: Literal["csv", "geojson"] = "csv" if csv else "geojson"
     return await import_stream(chain.office, read_sites(io.BytesIO(await request.body()), form))
 

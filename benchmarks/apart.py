@@ -1,0 +1,49 @@
+"""Each scenario in a new process, so that none inherits the memory or the garbage of another."""
+
+import importlib
+import multiprocessing
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.postgres import Unavailable
+from benchmarks.report import RESULTS
+from benchmarks.rounds import Setting
+
+
+def run_apart(name: str, rounds: int, quick: bool) -> int:
+    """Run a scenario with a folder of its own on the disk of this checkout; 0 or the exit code 1."""
+    with tempfile.TemporaryDirectory(prefix="work-", dir=RESULTS, ignore_cleanup_errors=True) as folder:
+        setting = Setting(rounds, quick, Path(folder))
+        process = multiprocessing.get_context("spawn").Process(target=_run, args=(name, setting))
+        process.start()
+        try:
+            process.join()
+        except BaseException:
+            process.terminate()  # it stops what it started, then ends
+            process.join(30)
+            process.kill()
+            raise
+        return 1 if process.exitcode else 0
+
+
+def _run(name: str, setting: Setting) -> None:
+    signal.signal(signal.SIGTERM, stop)
+    module = module_of(name)
+    print(f"{name}: {(module.__doc__ or '').strip()}", flush=True)
+    try:
+        outcome = module.run(setting)
+    except Unavailable as reason:
+        print(f"  skipped: {reason}\n", flush=True)
+        return
+    outcome.print()
+    outcome.save()
+
+
+def module_of(name: str) -> Any:
+    return importlib.import_module(f"benchmarks.scenarios.{name.replace('-', '_')}")
+
+
+def stop(*_: object) -> None:
+    raise SystemExit(143)
