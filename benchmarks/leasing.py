@@ -60,9 +60,23 @@ class Wish(NamedTuple):
     key: str
 
 
-def wishes(seed: int, sites: int) -> Callable[[], Wish]:
-    rng = random.Random(seed)
-    return lambda: Wish(rng.randrange(sites), rng.randrange(START_HOURS), f"{rng.getrandbits(128):032x}")
+class Wishes:
+    """What clients are going to ask, thought out before the clock starts: only the answering is measured."""
+
+    def __init__(self, seed: int, sites: int) -> None:
+        self._rng = random.Random(seed)
+        self._sites = sites
+        self._ready: list[Wish] = []
+
+    def make_ready(self, count: int) -> None:
+        self._ready += [self._new() for _ in range(count - len(self._ready))]
+
+    def next(self) -> Wish:
+        return self._ready.pop() if self._ready else self._new()
+
+    def _new(self) -> Wish:
+        rng = self._rng
+        return Wish(rng.randrange(self._sites), rng.randrange(START_HOURS), f"{rng.getrandbits(128):032x}")
 
 
 def lay_out_slots(database: Database, sites: int) -> None:
@@ -133,16 +147,17 @@ class KernelSide:
         self._kernel = Kernel(setting.folder)
         self._kernel.lay_out(clustered_sites(sites), {"cpu": AMPLE, "memory": AMPLE})
         self._first_hour = next_hour()
-        self._next = wishes(11, sites)
+        self._wishes = Wishes(11, sites)
         self._driver = driver
         self.latency = ""
 
     async def run(self) -> float:
+        self._wishes.make_ready(round(60_000 * self._driver.seconds))
         writer = Writer(self._kernel.keeper)
         writer.start()
 
         def ask() -> Awaitable[object]:
-            site, first, key = self._next()
+            site, first, key = self._wishes.next()
             order = order_at(f"s{site}", self._first_hour + first * HOUR_S, HOURS, key)
             return writer.submit(granting(order))
 
@@ -164,14 +179,16 @@ class PostgresSide:
         self, database: Database, sites: int, driver: Driver, lease: Callable[[Any, Wish], Awaitable[int]]
     ) -> None:
         self._connections = [database.connect() for _ in range(CLIENTS)]
-        self._next = wishes(hash(lease.__name__) & 0xFFFF, sites)
+        self._wishes = Wishes(12 if lease is lease_by_slots else 13, sites)
         self._driver = driver
         self._lease = lease
         self.latency = ""
 
     async def run(self) -> float:
+        self._wishes.make_ready(round(20_000 * self._driver.seconds))
+
         def client(connection: Any) -> Callable[[], Awaitable[object]]:
-            return lambda: self._lease(connection, self._next())
+            return lambda: self._lease(connection, self._wishes.next())
 
         rate = await self._driver.rate([client(connection) for connection in self._connections])
         self.latency = self._driver.percentiles()

@@ -8,13 +8,18 @@ from bisect import bisect_left, bisect_right
 
 
 class StepFunction:
-    """``levels[i]`` holds from ``times[i]`` until ``times[i + 1]``; the first level holds since ever."""
+    """``levels[i]`` holds from ``times[i]`` until ``times[i + 1]``; the first level holds since ever.
 
-    __slots__ = ("levels", "times")
+    No level lies above ``top``. It is not lowered when something is given back, so it may lie too high: whoever finds
+    room under it is done, whoever does not looks closer.
+    """
+
+    __slots__ = ("levels", "times", "top")
 
     def __init__(self, times: list[int] | None = None, levels: list[int] | None = None) -> None:
         self.times = times if times is not None else [0]
         self.levels = levels if levels is not None else [0]
+        self.top = max(self.levels)
 
     def copy(self) -> "StepFunction":
         return StepFunction(self.times.copy(), self.levels.copy())
@@ -46,9 +51,12 @@ class StepFunction:
             times.insert(beyond, end)
             levels.insert(beyond, levels[beyond - 1])
         if beyond - first == 1:
-            levels[first] += quantity
+            highest = levels[first] = levels[first] + quantity
         else:
-            levels[first:beyond] = [level + quantity for level in levels[first:beyond]]
+            levels[first:beyond] = raised = [level + quantity for level in levels[first:beyond]]
+            highest = max(raised)
+        if highest > self.top:
+            self.top = highest
         if levels[beyond] == levels[beyond - 1]:
             del times[beyond], levels[beyond]
         if first and levels[first] == levels[first - 1]:
@@ -60,6 +68,7 @@ class StepFunction:
         if first > 0:
             del self.times[:first], self.levels[:first]
             self.times[0] = 0
+            self.top = max(self.levels)
 
     def segments(self, start: int, end: int) -> list[tuple[int, int, int]]:
         """(from, to, level) pieces that cover ``[start, end)``."""

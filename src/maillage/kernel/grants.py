@@ -66,8 +66,8 @@ def _grant_at(scribe: Scribe, order: Order, site_id: str, start: int, end: int) 
     if site is None:
         raise UnknownSite(f"the chain has no site {site_id[:64]!r}", site=site_id[:64])
     pools = ledger.pools[site_id]
-    if start < scribe.now and ask.cls != "spot" and _spot_stands_there(pools, ask.needs, start, end):
-        start = scribe.now  # nobody can be displaced in the past, and a start within the last minute means now
+    if start < scribe.now and not _stands_free(pools, ask, start, end):
+        start = scribe.now  # a start within the last minute means now, and nobody can be displaced in the past
     displaced = make_room(scribe, pools, ask.needs, ask.cls, start, end, site_id)
     per_hour = scribe.policy.pricing.per_hour(ask.needs, ask.cls, site, pools, start, end)
     if ask.max_price is not None:
@@ -106,8 +106,11 @@ def _grant_at(scribe: Scribe, order: Order, site_id: str, start: int, end: int) 
     return ledger.leases[lease_id]
 
 
-def _spot_stands_there(pools: dict[str, Pool], needs: dict[str, int], start: int, end: int) -> bool:
-    return needs.keys() <= pools.keys() and bool(crowded_pools(pools, needs, start, end))
+def _stands_free(pools: dict[str, Pool], ask: Ask, start: int, end: int) -> bool:
+    """Whether the ask fits over ``[start, end)`` beside leases of every class."""
+    return all(
+        kind in pools and pools[kind].has_room(start, end, quantity, spot=True) for kind, quantity in ask.needs.items()
+    )
 
 
 def make_room(

@@ -71,7 +71,8 @@ class Keeper:
         self.ledger = recover(self.journal, self.snapshots)
 
     def run(self, *decisions: Decision) -> list[Any]:
-        """Decide, commit and publish in one go, for callers that have no event loop. Refusals are among the answers, faults are raised."""
+        """Decide, commit and publish in one go, for callers without an event loop. Refusals are among the answers,
+        faults are raised."""
         try:
             decided = self.decide(decisions)
             self.commit(decided)

@@ -51,7 +51,8 @@ class Pool:
         """Whether ``quantity`` more fits under the size at every open instant of ``[start, end)``."""
         curve = self.all if spot else self.committed
         if start >= self.size_times[-1]:
-            fits = curve.peak(start, end) + quantity <= self.sizes[-1]
+            left = self.sizes[-1] - quantity
+            fits = curve.top <= left or curve.peak(start, end) <= left
         else:
             fits = self.room(start, end, spot) >= quantity
         return fits and (self.calendar is None or self.calendar.first_closed(start, end, self.zone) is None)

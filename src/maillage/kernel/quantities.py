@@ -23,10 +23,12 @@ def to_thousandths(value: int | float | str, field: str, minimum: int = 1) -> in
     number = _from_text(value, field) if isinstance(value, str) else value
     if not -QUANTITY_MAX <= number <= QUANTITY_MAX:  # also false for NaN
         raise Invalid(field, f"is out of range; at most {QUANTITY_MAX} can be counted")
-    thousandths = round(number * 1_000)
     if isinstance(number, float):  # 0.1 + 0.2 means 0.3: the noise of a float's last places is forgiven
-        exact = abs(number * 1_000 - thousandths) <= max(1e-6, 1e-12 * abs(number))
+        scaled = Decimal(repr(number)) * 1_000
+        thousandths = round(scaled)
+        exact = abs(scaled - thousandths) <= max(1e-6, 1e-12 * abs(number))
     else:
+        thousandths = round(number * 1_000)
         exact = isinstance(number, int) or number == Decimal(thousandths) / 1_000
     if not exact:
         nearest = from_thousandths(max(thousandths, minimum))

@@ -83,6 +83,7 @@ class Gate:
             await hot(principal, scope, receive, send)
             return
         scope["principal"] = principal
+        scope["in_force"] = lambda: self._principal(key) is not None
         await self._rest(scope, receive, send)
 
     def _principal(self, authorization: bytes | None) -> Principal | None:

@@ -1,10 +1,10 @@
 """Everything that happens, as it happens: CloudEvents over server-sent events."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
 
 import msgspec
-from litestar import get
+from litestar import Request, get
 from litestar.params import Parameter
 from litestar.response import Stream
 
@@ -22,6 +22,7 @@ _encoder = msgspec.json.Encoder()
 
 @get("/v1/events", summary="CloudEvents as they happen; Last-Event-ID resumes after it", media_type="text/event-stream")
 async def events(
+    request: Request[Any, Any, Any],
     chain: Chain,
     principal: Principal,
     last_event_id: Annotated[
@@ -30,13 +31,15 @@ async def events(
     ] = None,
 ) -> Stream:
     pos = chain.feed.end if last_event_id is None else _position(last_event_id) + 1
-    lines = _lines(chain, principal, pos)
+    lines = _lines(chain, principal, pos, request.scope["in_force"])  # type: ignore[typeddict-item]
     return Stream(lines, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-async def _lines(chain: Chain, principal: Principal, pos: int) -> AsyncIterator[bytes]:
+async def _lines(chain: Chain, principal: Principal, pos: int, in_force: Callable[[], bool]) -> AsyncIterator[bytes]:
     yield b": maillage\n\n"  # headers and a first byte at once: the client knows that it is connected
     async for item in chain.feed.follow(pos, KEEP_ALIVE_S):
+        if not in_force():  # the key was revoked meanwhile
+            return
         if item is None:
             yield b": still here\n\n"
             continue
