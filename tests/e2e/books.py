@@ -53,7 +53,9 @@ class Books:
                 faults.append(f"{lease_id} is {lease['state']}")
         strangers = len(listed.keys() - self.leases.keys())
         if strangers > len(self.unanswered):
-            faults.append(f"{strangers} leases that nobody was told of, from {len(self.unanswered)} asks without answer")
+            faults.append(
+                f"{strangers} leases that nobody was told of, from {len(self.unanswered)} asks without answer"
+            )
         return faults
 
     def _may_be(self, lease_id: str, seen: dict[str, Any]) -> set[str]:

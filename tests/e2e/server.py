@@ -80,7 +80,9 @@ class Client:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """Status and document."""
-        sent = {"Authorization": f"Bearer {self._key}"} | {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"Authorization": f"Bearer {self._key}"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
         content = None
         if body is not None:
             content = json.dumps(body).encode()

@@ -5,8 +5,11 @@ at a random moment the process is killed; after the restart the server's own lis
 were told, each pool is added up at every instant, keys are repeated, and the checker reads the journal.
 """
 
+import http.client
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +21,7 @@ import pytest
 
 from maillage.verify import check
 from tests.e2e.books import Books, all_leases, oversold
-from tests.e2e.server import Client, NoAnswer, Server
+from tests.e2e.server import ADMIN_KEY, Client, NoAnswer, Server
 
 SITES = [f"wm-{number}" for number in range(6)]
 SIZES = {"cpu": 8, "memory": 32, "pallet_chilled": 3}
@@ -110,7 +113,9 @@ class Burst:
 
 def set_up(client: Client) -> None:
     for number, site in enumerate(SITES):
-        client.ok("PUT", f"/v1/sites/{site}", {"name": site, "lat": 36 + number / 5, "lon": -94, "tz": "America/Chicago"})
+        client.ok(
+            "PUT", f"/v1/sites/{site}", {"name": site, "lat": 36 + number / 5, "lon": -94, "tz": "America/Chicago"}
+        )
         for kind, size in SIZES.items():
             client.ok("PUT", f"/v1/sites/{site}/capacity/{kind}", {"size": size})
 
@@ -129,7 +134,9 @@ def judge(client: Client, books: Books, rng: random.Random) -> None:
     for key in rng.sample(sorted(books.granted), min(40, len(books.granted))):
         asked, lease_id = books.granted[key]
         status, document = client.call("POST", "/v1/leases", asked, Idempotency_Key=key)
-        assert (status, document["id"]) == (201, lease_id), f"{key} was granted {lease_id}, and now {status}: {document}"
+        assert (status, document["id"]) == (201, lease_id), (
+            f"{key} was granted {lease_id}, and now {status}: {document}"
+        )
 
 
 @pytest.mark.parametrize("many", rounds())
@@ -158,7 +165,6 @@ def test_what_was_acknowledged_survives_kill_nine_and_nothing_is_oversold(server
     report = check(server.folder)
     assert report.ok, report.faults[:5]
     assert report.leases >= len(books.leases) > 50
-    server.start()
 
 
 def test_a_stop_by_sigterm_answers_what_is_under_way_and_leaves_a_folder_that_opens_cleanly(server: Server) -> None:
@@ -206,11 +212,7 @@ def test_requests_in_flight_at_a_sigterm_are_answered(server: Server) -> None:
 
 
 def test_a_stop_does_not_wait_for_followers_of_events(server: Server) -> None:
-    import http.client
-
     line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    from tests.e2e.server import ADMIN_KEY
-
     line.request("GET", "/v1/events", headers={"Authorization": f"Bearer {ADMIN_KEY}"})
     assert line.getresponse().readline().startswith(b":")
     began = time.monotonic()
@@ -230,11 +232,10 @@ def test_a_second_server_on_the_same_folder_ends_with_one_clear_line(server: Ser
 
 
 def test_a_port_that_is_taken_is_one_clear_line_too(server: Server, tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     command = [sys.executable, "-m", "maillage", "up", "--port", str(server.port)]
     env = os.environ | {"MAILLAGE_HOME": str(tmp_path / "other"), "NO_COLOR": "1", "COLUMNS": "400"}
     second = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
-    said = [line for line in (second.stdout + second.stderr).splitlines() if line.strip() and not line.startswith("hint:")]
+    said = [
+        line for line in (second.stdout + second.stderr).splitlines() if line.strip() and not line.startswith("hint:")
+    ]
     assert second.returncode not in (0, None) and len(said) == 1 and str(server.port) in said[0], said

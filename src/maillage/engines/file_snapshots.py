@@ -1,12 +1,12 @@
 """Snapshots as files: written beside, synced, then renamed into place, with a checksum in front."""
 
-import hashlib
 import os
+import zlib
 from pathlib import Path
 
 KEPT = 2
 """The newest and one before it, should the newest turn out damaged."""
-_DIGEST_BYTES = 32
+_CHECKSUM_BYTES = 4
 
 
 class FileSnapshots:
@@ -19,7 +19,7 @@ class FileSnapshots:
         self._folder.mkdir(parents=True, exist_ok=True)
         part = self._folder / f"{pos:020d}.part"
         with part.open("wb") as out:
-            out.write(hashlib.sha256(body).digest())
+            out.write(_checksum(body))
             out.write(body)
             out.flush()
             os.fsync(out.fileno())
@@ -27,13 +27,13 @@ class FileSnapshots:
         for old in self._saved()[KEPT:]:
             self._path(old).unlink(missing_ok=True)
 
-    def newest(self, at_most: int) -> bytes | None:
+    def newest(self, at_most: int) -> bytes | memoryview | None:
         for pos in self._saved():
             if pos <= at_most:
                 content = self._path(pos).read_bytes()
-                digest, body = content[:_DIGEST_BYTES], memoryview(content)[_DIGEST_BYTES:]
-                if hashlib.sha256(body).digest() == digest:
-                    return bytes(body)
+                checksum, body = content[:_CHECKSUM_BYTES], memoryview(content)[_CHECKSUM_BYTES:]
+                if _checksum(body) == checksum:
+                    return body
         return None
 
     def newest_pos(self) -> int:
@@ -45,3 +45,8 @@ class FileSnapshots:
 
     def _path(self, pos: int) -> Path:
         return self._folder / f"{pos:020d}.snapshot"
+
+
+def _checksum(body: bytes | memoryview) -> bytes:
+    """CRC-32: it is to find damage, not forgery."""
+    return zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "big")

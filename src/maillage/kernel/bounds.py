@@ -16,8 +16,10 @@ from maillage.kernel.times import DAY_S
 DAYS_BOUND = 31
 """Days of an interval for which bounds are kept; an ask over years is masked by its first month and checked exactly."""
 MASKS_KEPT = 64
-FILL_AT_ONCE = 256
-"""Bounds made beside each masked search until a day's are complete: no search has to wait for the whole chain."""
+FILL_AT_ONCE = 128
+"""Bounds made with each mask until a day's are complete: no search has to wait for the whole chain."""
+REMADE_AFTER = 64
+"""Bounds learnt since a mask was made that make it worth making anew. It held all the while, only less tightly."""
 _UNKNOWN = np.iinfo(np.int64).max
 
 BoolArray = NDArray[np.bool_]
@@ -29,10 +31,13 @@ _MaskName = tuple[tuple[tuple[str, int], ...], bool, int, int]
 class Mask:
     """The sites that may have room (``alive``; their numbers and unit vectors), and by reason those that have none."""
 
-    __slots__ = ("alive", "hidden", "numbers", "vectors", "version")
+    __slots__ = ("alive", "hidden", "learnt", "numbers", "vectors", "version")
 
-    def __init__(self, version: int, alive: BoolArray, vectors: FloatArray, hidden: dict[str, BoolArray]) -> None:
+    def __init__(
+        self, version: int, learnt: int, alive: BoolArray, vectors: FloatArray, hidden: dict[str, BoolArray]
+    ) -> None:
         self.version = version
+        self.learnt = learnt
         self.alive = alive
         self.numbers: IndexArray = np.flatnonzero(alive)
         self.vectors = vectors[self.numbers]
@@ -58,6 +63,7 @@ class Bounds:
         self._most_room = most_room
         self._days: dict[str, dict[tuple[bool, int], _DayBounds]] = {}
         self._version = 0
+        self._learnt = 0
         self._masks: dict[_MaskName, Mask] = {}
 
     def learn(self, number: int, kind: str, quantity: int, spot: bool, start: int, end: int) -> None:
@@ -75,11 +81,11 @@ class Bounds:
                     self._version += 1
 
     def last_mask(self, needs: dict[str, int], spot: bool, start: int, end: int) -> Mask | None:
-        """The last mask made for these needs and days. It may be out of date (see ``holds``)."""
+        """The last mask made for these needs and days. It may hide a site that has room by now (see ``holds``)."""
         return self._masks.get(_name(needs, spot, start, end))
 
     def holds(self, mask: Mask) -> bool:
-        """Whether nothing was learnt or forgotten since the mask was made."""
+        """Whether all that a mask hides is still known to be full: nothing was forgotten since it was made."""
         return mask.version == self._version
 
     def mask(self, needs: dict[str, int], spot: bool, start: int, end: int) -> Mask:
@@ -87,7 +93,7 @@ class Bounds:
         self._fill(needs, spot, start, end)
         name = _name(needs, spot, start, end)
         made = self._masks.get(name)
-        if made is not None and made.version == self._version:
+        if made is not None and self.holds(made) and self._learnt - made.learnt < REMADE_AFTER:
             return made
         alive = np.ones(self._sites, np.bool_)
         hidden: dict[str, BoolArray] = {}
@@ -101,7 +107,7 @@ class Bounds:
             alive &= ~full
         if len(self._masks) >= MASKS_KEPT:
             self._masks.clear()
-        mask = self._masks[name] = Mask(self._version, alive, self._vectors, hidden)
+        mask = self._masks[name] = Mask(self._version, self._learnt, alive, self._vectors, hidden)
         return mask
 
     def _fill(self, needs: dict[str, int], spot: bool, start: int, end: int) -> None:
@@ -119,7 +125,7 @@ class Bounds:
         most = self._most_room(number, kind, day * DAY_S, (day + 1) * DAY_S, spot)
         if most != bounds.most[number]:
             bounds.most[number] = most
-            self._version += 1
+            self._learnt += 1
 
     def _of(self, kind: str, spot: bool, start: int, end: int) -> list[tuple[int, _DayBounds]]:
         known = self._days.setdefault(kind, {})

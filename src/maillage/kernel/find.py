@@ -24,6 +24,8 @@ from maillage.kernel.times import FOREVER
 
 FIRST_LOOK = 3
 """Nearest sites checked before anything else, per match wanted."""
+WASTED = 4
+"""When more than one check in so many failed, a mask is made for the next ask of the sort."""
 SPARSE = 8
 """When fewer than one site in so many may have room, the mask goes first."""
 
@@ -84,6 +86,7 @@ class Finder:
         if not search.is_sparse:
             chords, numbers = self.index.nearest(search.point, FIRST_LOOK * ask.limit + 1, search.reach_km)
             if search.look_at(chords.tolist(), numbers.tolist()):
+                search.prepare_next()
                 return search.found
         search.look_at_masked()
         return search.found
@@ -94,7 +97,7 @@ class Finder:
         searches = [_Search(self, ledger, ask, now) for ask in asks]
         if searches:
             k = FIRST_LOOK * max(ask.limit for ask in asks) + 1
-            chords, numbers = self.index.nearest(np.asarray([search.point for search in searches]), k)
+            chords, numbers = self.index.nearest(np.stack([search.point for search in searches]), k)
             for search, row, ids in zip(searches, chords.tolist(), numbers.tolist(), strict=True):
                 if search.is_sparse or not search.look_at(row, ids):
                     search.look_at_masked()
@@ -103,7 +106,7 @@ class Finder:
     def nearest_sites(self, lat: float, lon: float, limit: int) -> list[Match]:
         """The nearest sites to a place, whatever they offer."""
         self._fresh_ledger()
-        chords, numbers = self.index.nearest(unit_vector(lat, lon), max(1, min(limit, self.index.count)))
+        chords, numbers = self.index.nearest(np.array(unit_vector(lat, lon)), max(1, min(limit, self.index.count)))
         pairs = zip(chords.tolist(), numbers.tolist(), strict=True)
         return [Match(self.ids[number], km_of_chord(chord)) for chord, number in pairs if number < self.index.count]
 
@@ -139,7 +142,7 @@ class _Search:
         self._ledger = ledger
         self._ask = ask
         self._spot = ask.cls == "spot"
-        self.point = unit_vector(near.lat, near.lon)
+        self.point = np.array(unit_vector(near.lat, near.lon))
         self.reach_km = _reach(near)
         self._reach_chord = _reach_chord(self.reach_km)
         self._seen: list[int] = []
@@ -181,10 +184,15 @@ class _Search:
                     return True
         return False
 
+    def prepare_next(self) -> None:
+        """Make a mask for asks like this one if it would have spared checks: the next has it."""
+        if sum(self._passed_over.values()) * WASTED > len(self._seen):
+            self._finder.bounds.mask(self._ask.needs, self._spot, self._start, self._end)
+
     def look_at_masked(self) -> None:
         """Check all sites that may have room, nearest first, in growing portions."""
         mask = self._mask = self._finder.bounds.mask(self._ask.needs, self._spot, self._start, self._end)
-        point = np.asarray(self.point)
+        point = self.point
         # The chord's square is 2 - 2 dot: the largest dot is the nearest.
         dots = mask.vectors @ point
         if self._seen:
@@ -207,7 +215,7 @@ class _Search:
         bound = min(self._last_chord, self._reach_chord, 2.0)
         if self._mask is None or bound < 0:
             return counts
-        close = self._finder.index.vectors @ np.asarray(self.point) >= 1 - bound * bound / 2
+        close = self._finder.index.vectors @ self.point >= 1 - bound * bound / 2
         close[self._seen] = False
         for reason, hidden in self._mask.hidden.items():
             count = int(np.count_nonzero(hidden & close))

@@ -54,18 +54,16 @@ class SiteIndex:
         self.count = len(self.vectors)
         self._tree = cKDTree(self.vectors) if self.count else None
 
-    def nearest(
-        self, points: FloatArray | tuple[float, float, float], k: int, within_km: float = math.inf
-    ) -> tuple[FloatArray, IndexArray]:
+    def nearest(self, points: FloatArray, k: int, within_km: float = math.inf) -> tuple[FloatArray, IndexArray]:
         """The k nearest sites of each point, nearest first.
 
-        points: one unit vector or n of them (anything of shape (3,) or (n, 3)). Returns chords and site numbers, shape
+        points: one unit vector, shape (3,), or n of them, shape (n, 3). Returns chords and site numbers, shape
         (k,) or (n, k); beyond ``within_km`` or past the last site a chord is inf and a number equals ``count``. The
         bound is widened by a hair so that a site exactly on it counts; callers that need the bound itself compare
         kilometres.
         """
         if self._tree is None:
-            shape = (*np.asarray(points).shape[:-1], k)
+            shape = (*points.shape[:-1], k)
             return np.full(shape, np.inf), np.zeros(shape, np.intp)
         bound = math.inf if math.isinf(within_km) else chord_of_km(max(within_km, 0.0)) * (1 + 1e-9) + 1e-12
         if k == 1:  # asked for one, the tree drops the last axis unless it is asked in a list, which is slow

@@ -48,7 +48,7 @@ class SnapshotStore(Protocol):
 
     def save(self, pos: int, body: bytes) -> None: ...
 
-    def newest(self, at_most: int) -> bytes | None:
+    def newest(self, at_most: int) -> bytes | memoryview | None:
         """The newest undamaged snapshot of at most ``at_most`` events, or None."""
         ...
 

@@ -61,7 +61,7 @@ def encode_ledger(ledger: Ledger) -> bytes:
     )
 
 
-def decode_ledger(body: bytes) -> Ledger:
+def decode_ledger(body: bytes | memoryview) -> Ledger:
     """The ledger of a snapshot; msgspec.DecodeError or ValidationError where it is damaged or of another format."""
     snapshot = _decoder.decode(body)
     if snapshot.format != FORMAT:
@@ -74,12 +74,7 @@ def decode_ledger(body: bytes) -> Ledger:
     ledger.measured = snapshot.measured
     for row in snapshot.pools:
         ledger.pools[row.site][row.kind] = _pool(row, ledger.sites[row.site])
-    for lease in snapshot.leases:
-        ledger.keep(lease)
-        if lease.cls == "spot" and (lease.is_active or lease.end > ledger.now):
-            pools = ledger.pools[lease.site]
-            for kind in lease.needs:
-                pools[kind].spot[lease.id] = lease
+    ledger.restore_leases(snapshot.leases)
     ledger.restore_keys(snapshot.keys)
     return ledger
 

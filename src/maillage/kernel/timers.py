@@ -1,6 +1,8 @@
 """What is to happen when: instants in a heap, and the leases due at each. Many leases share an instant, so each is
 kept once."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from heapq import heappop, heappush
 
 
@@ -18,6 +20,14 @@ class Timers:
             heappush(self._heap, at)
         else:
             due.append(lease_id)
+
+    def add_all(self, entries: Iterable[tuple[int, str]]) -> None:
+        """Many at once, into timers that were empty."""
+        due = defaultdict(list)
+        for at, lease_id in entries:
+            due[at].append(lease_id)
+        self._due = dict(due)
+        self._heap = sorted(due)  # a sorted list is a heap
 
     @property
     def next_at(self) -> int | None:

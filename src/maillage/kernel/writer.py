@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 TIMER_CHECK_S = 0.25
 """How often an idle writer looks whether a hold has expired or a lease has ended."""
 RETRY_S = 1.0
+BATCH_MAX = 512
+"""Decisions a commit: past that the sync is well shared, and whoever came first should not wait for a whole storm."""
 _NOT_KEPT = "it was not kept; try again in a moment with the same idempotency key"
 
 
@@ -59,7 +61,7 @@ class Writer:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), TIMER_CHECK_S)
                 continue
-            waiting, self._queue = self._queue, []
+            waiting, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
             try:
                 decided = self.keeper.decide([decision for decision, _ in waiting])
                 if decided.committed.events:

@@ -17,16 +17,19 @@ _encoder = msgspec.json.Encoder()
 
 
 async def send_json(send: Send, status: int, document: Any, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    """A document, as JSON."""
     await send_body(send, status, JSON, _encoder.encode(document), headers)
 
 
 async def send_problem(send: Send, problem: Mapping[str, Any], headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    """A problem, with the status that it names."""
     await send_body(send, problem["status"], PROBLEM, _encoder.encode(problem), headers)
 
 
 async def send_body(
     send: Send, status: int, content_type: bytes, body: bytes, headers: tuple[tuple[bytes, bytes], ...]
 ) -> None:
+    """A whole answer in one go."""
     fields = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers]
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": body})

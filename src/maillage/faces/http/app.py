@@ -54,6 +54,7 @@ def build_app(chain: Chain) -> AsgiApp:
 
 @get("/openapi.json", media_type="application/vnd.oai.openapi+json", include_in_schema=False, sync_to_thread=True)
 def openapi_json() -> bytes:
+    """The description of all routes; needs no key."""
     return _description()
 
 

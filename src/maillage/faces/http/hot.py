@@ -33,6 +33,8 @@ class BatchResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BatchResults(msgspec.Struct, frozen=True):
+    """As many results as there were asks, in their order."""
+
     results: list[BatchResult]
 
 

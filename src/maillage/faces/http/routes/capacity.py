@@ -13,6 +13,8 @@ from maillage.kernel.times import parse_time
 
 
 class Capacities(msgspec.Struct, frozen=True):
+    """All pools of a site."""
+
     items: list[CapacityDocument]
     next: None = None
 

@@ -14,6 +14,8 @@ from maillage.kernel.prices import PriceBook
 
 
 class Kinds(msgspec.Struct, frozen=True):
+    """All kinds that the chain knows, its own last."""
+
     items: list[Kind]
     next: None = None
 

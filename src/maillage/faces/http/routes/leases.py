@@ -17,6 +17,8 @@ from maillage.kernel.times import FOREVER, parse_time
 
 
 class Leases(msgspec.Struct, frozen=True):
+    """A page of leases."""
+
     items: list[LeaseDocument]
     next: str | None
 

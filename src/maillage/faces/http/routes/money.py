@@ -16,6 +16,8 @@ from maillage.kernel.times import month_bounds, month_of, parse_time
 
 
 class Usage(msgspec.Struct, frozen=True):
+    """A page of usage, a line for each lease."""
+
     items: list[UsageLine]
     next: str | None
 

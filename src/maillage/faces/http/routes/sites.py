@@ -39,6 +39,8 @@ class ListedSite(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Sites(msgspec.Struct, frozen=True):
+    """A page of sites."""
+
     items: list[ListedSite]
     next: str | None
 

@@ -23,6 +23,8 @@ class NewTenant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TenantDocument(msgspec.Struct, frozen=True):
+    """A tenant as it was entered."""
+
     id: str
     name: str
     role: Role
@@ -30,6 +32,8 @@ class TenantDocument(msgspec.Struct, frozen=True):
 
 
 class Tenants(msgspec.Struct, frozen=True):
+    """All tenants, by id."""
+
     items: list[TenantDocument]
     next: None = None
 
@@ -58,6 +62,8 @@ class IssuedKey(msgspec.Struct, frozen=True):
 
 
 class Keys(msgspec.Struct, frozen=True):
+    """The keys of one tenant that are in force."""
+
     items: list[KeyDocument]
     next: None = None
 
