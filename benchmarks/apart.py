@@ -2,7 +2,9 @@
 
 import importlib
 import multiprocessing
+import os
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ def run_apart(name: str, rounds: int, quick: bool) -> int:
         try:
             process.join()
         except BaseException:
-            process.terminate()  # it stops what it started, then ends
+            process.terminate()  # it stops what it started, then ends: see _run
             process.join(30)
             process.kill()
             raise
@@ -29,11 +31,16 @@ def run_apart(name: str, rounds: int, quick: bool) -> int:
 
 
 def _run(name: str, setting: Setting) -> None:
-    signal.signal(signal.SIGTERM, stop)
+    # Stopped the way asyncio knows: an interrupt cancels what is running and then leaves through every ``with``. In a
+    # group of its own, so that Ctrl-C comes once, from the parent, and to none of the servers that a scenario starts.
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     module = module_of(name)
     print(f"{name}: {(module.__doc__ or '').strip()}", flush=True)
     try:
         outcome = module.run(setting)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Unavailable as reason:
         print(f"  skipped: {reason}\n", flush=True)
         return

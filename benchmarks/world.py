@@ -44,12 +44,7 @@ class Kernel:
         gc.set_threshold(50_000, 20, 100)  # as a running chain does
 
     def lay_out(self, sites: Iterable[Site], pools: dict[str, int]) -> None:
-        """Enter the sites, each with pools of these sizes in thousandths."""
-        decisions: list[Decision] = []
-        for site in sites:
-            decisions.append(lambda scribe, site=site: set_site(scribe, site))
-            decisions += [_sized(site.id, PoolPlan(kind, size)) for kind, size in pools.items()]
-        self.keeper.run(*decisions)
+        lay_out(self.keeper, sites, pools)
 
     def fill(self, orders: Iterable[Order]) -> None:
         """Grant orders in large commits; one that is refused is a mistake in the scenario."""
@@ -61,6 +56,15 @@ class Kernel:
 
     def close(self) -> None:
         self.journal.close()
+
+
+def lay_out(keeper: Keeper, sites: Iterable[Site], pools: dict[str, int]) -> None:
+    """Enter the sites, each with pools of these sizes in thousandths."""
+    decisions: list[Decision] = []
+    for site in sites:
+        decisions.append(lambda scribe, site=site: set_site(scribe, site))
+        decisions += [_sized(site.id, PoolPlan(kind, size)) for kind, size in pools.items()]
+    keeper.run(*decisions)
 
 
 def granting(order: Order) -> Decision:

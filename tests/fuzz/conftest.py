@@ -19,6 +19,12 @@ class Fuzzed(NamedTuple):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.port}"
 
+    def known(self) -> dict[str, str]:
+        """A name for each part of an address that there is something at."""
+        with Client(self.server.port) as client:
+            lease = client.ok("GET", "/v1/leases?limit=1")["items"][0]["id"]
+        return {"site": "wm-0", "kind": "cpu", "lease": lease, "tenant": "acme", "month": "2026-11"}
+
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:

@@ -131,7 +131,7 @@ class _Search:
 
     __slots__ = (
         "_ask", "_end", "_finder", "_last_chord", "_ledger", "_mask", "_passed_over", "_reach_chord", "_seen", "_spot",
-        "_start", "found", "is_sparse", "point", "reach_km",
+        "_start", "_vectors", "found", "is_sparse", "point", "reach_km",
     )  # fmt: skip
 
     def __init__(self, finder: Finder, ledger: Ledger, ask: Ask, now: int) -> None:
@@ -145,6 +145,7 @@ class _Search:
         self.point = np.array(unit_vector(near.lat, near.lon))
         self.reach_km = _reach(near)
         self._reach_chord = _reach_chord(self.reach_km)
+        self._vectors = finder.index.vectors  # those of the search: reasons may be asked for after a site was added
         self._seen: list[int] = []
         self._passed_over: dict[str, int] = {}
         self._last_chord = math.inf
@@ -198,16 +199,16 @@ class _Search:
         if self._seen:
             dots[np.searchsorted(mask.numbers, [number for number in self._seen if mask.alive[number]])] = -np.inf
         portion = FIRST_LOOK * self._ask.limit + 1
-        done = 0
-        while done < len(dots):
+        while True:
             nearest = np.argpartition(dots, -portion)[-portion:] if portion < len(dots) else np.arange(len(dots))
-            nearest = nearest[np.argsort(-dots[nearest], kind="stable")][done:]
+            nearest = nearest[np.argsort(-dots[nearest], kind="stable")]
             nearest = nearest[dots[nearest] >= -1.5]
             apart = mask.vectors[nearest] - point  # chords by difference: for near sites the dot has too few digits
             chords = np.sqrt(np.einsum("ij,ij->i", apart, apart))
             if not len(nearest) or self.look_at(chords.tolist(), mask.numbers[nearest].tolist()):
                 return
-            done, portion = portion, portion * 8
+            dots[nearest] = -np.inf
+            portion *= 8
 
     def reasons(self) -> dict[str, int]:
         """What was passed over by check, and what the mask hid at that time."""
@@ -215,7 +216,7 @@ class _Search:
         bound = min(self._last_chord, self._reach_chord, 2.0)
         if self._mask is None or bound < 0:
             return counts
-        close = self._finder.index.vectors @ self.point >= 1 - bound * bound / 2
+        close = self._vectors @ self.point >= 1 - bound * bound / 2
         close[self._seen] = False
         for reason, hidden in self._mask.hidden.items():
             count = int(np.count_nonzero(hidden & close))

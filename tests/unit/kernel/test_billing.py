@@ -43,9 +43,7 @@ def test_however_a_lease_is_cut_into_pieces_they_add_up_to_its_charge(
 ) -> None:
     lease = Lease("wm-1~1", "acme", "wm-1", {"cpu": 1_000}, NOW, NOW + seconds, "firm", "confirmed", per_hour)
     edges = sorted({NOW - 1, NOW + 401 * DAY_S, *(NOW + cut for cut in cuts)})
-    pieces = [
-        billed_until(lease, last) - billed_until(lease, first) for first, last in itertools.pairwise(edges)
-    ]
+    pieces = [billed_until(lease, last) - billed_until(lease, first) for first, last in itertools.pairwise(edges)]
     assert all(piece >= 0 for piece in pieces)
     assert sum(pieces) == charge_micro(per_hour, seconds)
 

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from maillage.faces.cli import capacity, catchment, kinds, leases, money, run, sites, tenants
-from maillage.faces.cli.failures import OK, REFUSED, problem_of, tell
+from maillage.faces.cli.failures import INTERRUPTED, OK, REFUSED, problem_of, tell
 
 
 class Root(TyperGroup):
@@ -41,6 +41,8 @@ class Root(TyperGroup):
         try:
             try:
                 answer = super().main(words, prog_name, complete_var, False, windows_expand_args, **extra)
+                if answer == INTERRUPTED:  # typer has caught it
+                    raise KeyboardInterrupt
                 code = answer if isinstance(answer, int) else OK
             except (Exception, KeyboardInterrupt) as error:
                 if isinstance(error, BrokenPipeError):

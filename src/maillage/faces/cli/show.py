@@ -19,12 +19,10 @@ _CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "�")
 
 
 def console(stderr: bool = False) -> "Console":
-    import os
-
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or os.environ.get("COLUMNS") else PIPE_COLUMNS
+    width = None if stream.isatty() else PIPE_COLUMNS
     return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
 
 

@@ -34,6 +34,10 @@ HOT_PATHS = ("/v1/leases", "/v1/leases/batch")
 """Where POST is answered right behind the gate."""
 
 
+_OUTER_NAMES = {"lease_state": "state", "last_event_id": "Last-Event-ID"}
+"""Parameters that are called otherwise in Python, where ``state`` is taken and a dash is a minus."""
+
+
 def build_app(chain: Chain) -> AsgiApp:
     """The ASGI application; the chain's writer must be running while it is used."""
     rest = Litestar(

@@ -29,11 +29,12 @@ def test_a_table_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_json_keeps_to_ascii_where_the_output_can_not_show_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    written = io.BytesIO()
+    out = io.TextIOWrapper(written, encoding="ascii")
     monkeypatch.setattr(sys, "stdout", out)
     show.print_json({"name": "Köln"})
     out.flush()
-    assert json.loads(out.buffer.getvalue()) == {"name": "Köln"}  # type: ignore[attr-defined]
+    assert json.loads(written.getvalue()) == {"name": "Köln"}
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import msgspec
 from litestar import get, put
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
-from maillage.bootstrap import Chain
-from maillage.kernel.access import Principal
+from maillage.faces.http.routes.parameters import Caller, TheChain
 from maillage.kernel.documents import CapacityDocument, CapacityPlanDocument
 from maillage.kernel.times import parse_time
 
@@ -21,11 +20,11 @@ class Capacities(msgspec.Struct, frozen=True):
 
 @get("/v1/sites/{site:str}/capacity", summary="The pools of a site, or with `kind` one of them, as curves over time")
 async def get_capacity(
-    site: str,
-    chain: Chain,
-    kind: Annotated[str | None, Parameter(max_length=64)] = None,
-    start: Annotated[str | None, Parameter(max_length=64, description="RFC 3339; now, if left out")] = None,
-    end: Annotated[str | None, Parameter(max_length=64, description="RFC 3339; a week after the start")] = None,
+    site: FromPath[str],
+    chain: TheChain,
+    kind: Annotated[str | None, QueryParameter(max_length=64)] = None,
+    start: Annotated[str | None, QueryParameter(max_length=64, description="RFC 3339; now, if left out")] = None,
+    end: Annotated[str | None, QueryParameter(max_length=64, description="RFC 3339; a week after the start")] = None,
 ) -> CapacityDocument | Capacities:
     first = None if start is None else parse_time(start, "start")
     beyond = None if end is None else parse_time(end, "end")
@@ -35,7 +34,11 @@ async def get_capacity(
 
 @put("/v1/sites/{site:str}/capacity/{kind:str}", summary="Give a pool its size, notice and calendar")
 async def put_capacity(
-    site: str, kind: str, data: CapacityPlanDocument, chain: Chain, principal: Principal
+    site: FromPath[str],
+    kind: FromPath[str],
+    data: JSONBody[CapacityPlanDocument],
+    chain: TheChain,
+    principal: Caller,
 ) -> CapacityDocument:
     principal.require_operator()
     return await chain.office.set_capacity(site, kind, data)

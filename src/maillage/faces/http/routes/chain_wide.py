@@ -4,11 +4,11 @@ from typing import Annotated
 
 import msgspec
 from litestar import get, put
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from maillage.bootstrap import Chain
 from maillage.faces import problems
-from maillage.kernel.access import Principal
+from maillage.faces.http.routes.parameters import Caller, TheChain
 from maillage.kernel.kinds import Kind, checked_kind
 from maillage.kernel.prices import PriceBook
 
@@ -28,12 +28,17 @@ class KindDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @get("/v1/kinds", summary="Kinds of capacity", sync_to_thread=False)
-def list_kinds(chain: Chain) -> Kinds:
+def list_kinds(chain: TheChain) -> Kinds:
     return Kinds(list(chain.policy.kinds.values()))
 
 
 @put("/v1/kinds/{kind:str}", summary="Add a kind, or change its unit and description", sync_to_thread=False)
-def put_kind(kind: str, data: KindDocument, chain: Chain, principal: Principal) -> Kind:
+def put_kind(
+    kind: FromPath[str],
+    data: JSONBody[KindDocument],
+    chain: TheChain,
+    principal: Caller,
+) -> Kind:
     principal.require_operator()
     wanted = checked_kind(Kind(kind, data.unit, data.description))
     chain.put_kind(wanted)
@@ -41,12 +46,12 @@ def put_kind(kind: str, data: KindDocument, chain: Chain, principal: Principal) 
 
 
 @get("/v1/prices", summary="The price book", sync_to_thread=False)
-def get_prices(chain: Chain) -> PriceBook:
+def get_prices(chain: TheChain) -> PriceBook:
     return chain.policy.pricing.book
 
 
 @put("/v1/prices", summary="Replace the price book for leases granted from now on", sync_to_thread=False)
-def put_prices(data: PriceBook, chain: Chain, principal: Principal) -> PriceBook:
+def put_prices(data: JSONBody[PriceBook], chain: TheChain, principal: Caller) -> PriceBook:
     principal.require_operator()
     chain.put_price_book(data)
     return data

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 from litestar.response import Stream
 
 from maillage.bootstrap import Chain
+from maillage.faces.http.routes.parameters import Caller, TheChain
 from maillage.kernel.access import Principal
 from maillage.kernel.cloudevents import cloud_event
 from maillage.kernel.errors import Invalid
@@ -23,11 +24,11 @@ _encoder = msgspec.json.Encoder()
 @get("/v1/events", summary="CloudEvents as they happen; Last-Event-ID resumes after it", media_type="text/event-stream")
 async def events(
     request: Request[Any, Any, Any],
-    chain: Chain,
-    principal: Principal,
+    chain: TheChain,
+    principal: Caller,
     last_event_id: Annotated[
         str | None,
-        Parameter(header="Last-Event-ID", max_length=20, description="the `id:` of the last event seen; -1 for all"),
+        HeaderParameter(name="Last-Event-ID", max_length=20, description="the last `id:` seen; -1 for all"),
     ] = None,
 ) -> Stream:
     pos = chain.feed.end if last_event_id is None else _position(last_event_id) + 1

@@ -2,7 +2,7 @@
 
 from litestar import get
 
-from maillage.bootstrap import Chain
+from maillage.faces.http.routes.parameters import TheChain
 
 
 @get("/healthz", summary="Whether the process lives", sync_to_thread=False)
@@ -11,7 +11,7 @@ def healthz() -> dict[str, str]:
 
 
 @get("/readyz", summary="Whether the ledger is loaded and its writer answers")
-async def readyz(chain: Chain) -> dict[str, str]:
+async def readyz(chain: TheChain) -> dict[str, str]:
     await chain.office.list_sites(None, 1)
     return {"status": "ready"}
 

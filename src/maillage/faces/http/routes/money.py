@@ -4,11 +4,9 @@ from typing import Annotated
 
 import msgspec
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
-from maillage.bootstrap import Chain
-from maillage.faces.http.routes.parameters import PAGE_DEFAULT, Cursor, Limit
-from maillage.kernel.access import Principal
+from maillage.faces.http.routes.parameters import PAGE_DEFAULT, Caller, Cursor, Limit, TheChain
 from maillage.kernel.billing import Invoice, UsageLine
 from maillage.kernel.errors import Invalid
 from maillage.kernel.office import LeaseFilter
@@ -31,12 +29,12 @@ class Invoices(msgspec.Struct, frozen=True):
 
 @get("/v1/usage", summary="What leases reserved and were measured to use within a time; the running month by default")
 async def usage(
-    chain: Chain,
-    principal: Principal,
-    start: Annotated[str | None, Parameter(max_length=64)] = None,
-    end: Annotated[str | None, Parameter(max_length=64)] = None,
-    tenant: Annotated[str | None, Parameter(max_length=64, description="for those who see all")] = None,
-    site: Annotated[str | None, Parameter(max_length=64)] = None,
+    chain: TheChain,
+    principal: Caller,
+    start: Annotated[str | None, QueryParameter(max_length=64)] = None,
+    end: Annotated[str | None, QueryParameter(max_length=64)] = None,
+    tenant: Annotated[str | None, QueryParameter(max_length=64, description="for those who see all")] = None,
+    site: Annotated[str | None, QueryParameter(max_length=64)] = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_DEFAULT,
 ) -> Usage:
@@ -52,10 +50,10 @@ async def usage(
 
 @get("/v1/invoices/{month:str}", summary="What a tenant owes for a month, YYYY-MM; for operators, all tenants")
 async def invoices(
-    month: str,
-    chain: Chain,
-    principal: Principal,
-    tenant: Annotated[str | None, Parameter(max_length=64, description="for those who see all")] = None,
+    month: FromPath[str],
+    chain: TheChain,
+    principal: Caller,
+    tenant: Annotated[str | None, QueryParameter(max_length=64, description="for those who see all")] = None,
 ) -> Invoice | Invoices:
     month_bounds(month)
     one = principal.sees or tenant

@@ -1,17 +1,22 @@
-"""Parameters that several routes share."""
+"""What several routes take: the chain, whoever is asking, and where a page starts."""
 
 from typing import Annotated
 
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
+from maillage.bootstrap import Chain
+from maillage.kernel.access import Principal
 from maillage.kernel.errors import Invalid
 from maillage.kernel.sites import check_position
 
 PAGE_MAX = 1_000
 PAGE_DEFAULT = 100
 
-Limit = Annotated[int, Parameter(ge=1, le=PAGE_MAX, description="entries a page")]
-Cursor = Annotated[str | None, Parameter(max_length=64, description="the `next` of the former page")]
+TheChain = NamedDependency[Chain]
+Caller = NamedDependency[Principal]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_MAX, description="entries a page")]
+Cursor = Annotated[str | None, QueryParameter(max_length=64, description="the `next` of the former page")]
 
 
 def parse_place(text: str, field: str) -> tuple[float, float]:

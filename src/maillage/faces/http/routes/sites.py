@@ -7,11 +7,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, get, post, put
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
-from maillage.bootstrap import Chain
-from maillage.faces.http.routes.parameters import PAGE_DEFAULT, Cursor, Limit, parse_place
-from maillage.kernel.access import Principal
+from maillage.faces.http.routes.parameters import PAGE_DEFAULT, Caller, Cursor, Limit, TheChain, parse_place
 from maillage.kernel.documents import SiteDocument
 from maillage.kernel.errors import Invalid
 from maillage.kernel.latency import RoundTrip
@@ -56,8 +54,8 @@ class ImportReport(msgspec.Struct, frozen=True):
 
 @get("/v1/sites", summary="Sites, all or the nearest to a place")
 async def list_sites(
-    chain: Chain,
-    near: Annotated[str | None, Parameter(max_length=64, description="LAT,LON: nearest first")] = None,
+    chain: TheChain,
+    near: Annotated[str | None, QueryParameter(max_length=64, description="LAT,LON: nearest first")] = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_DEFAULT,
 ) -> Sites:
@@ -71,12 +69,17 @@ async def list_sites(
 
 
 @get("/v1/sites/{site:str}", summary="One site")
-async def get_site(site: str, chain: Chain) -> ListedSite:
+async def get_site(site: FromPath[str], chain: TheChain) -> ListedSite:
     return _listed(await chain.office.get_site(site))
 
 
 @put("/v1/sites/{site:str}", summary="Enter or change a site")
-async def put_site(site: str, data: SiteDocument, chain: Chain, principal: Principal) -> ListedSite:
+async def put_site(
+    site: FromPath[str],
+    data: JSONBody[SiteDocument],
+    chain: TheChain,
+    principal: Caller,
+) -> ListedSite:
     principal.require_operator()
     tz = zone_at(data.lat, data.lon) if data.tz is msgspec.UNSET else data.tz
     wanted = Site(site, data.name, data.lat, data.lon, tz, data.country, data.region, data.attributes)
@@ -85,7 +88,7 @@ async def put_site(site: str, data: SiteDocument, chain: Chain, principal: Princ
 
 
 @post("/v1/sites/import", summary="Import a site file (text/csv or application/geo+json)", status_code=200)
-async def import_sites(request: Request[Any, Any, Any], chain: Chain, principal: Principal) -> ImportReport:
+async def import_sites(request: Request[Any, Any, Any], chain: TheChain, principal: Caller) -> ImportReport:
     principal.require_operator()
     csv = request.headers.get("content-type", "text/csv").lower().startswith("text/csv")
     form: Literal["csv", "geojson"] = "csv" if csv else "geojson"

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 import msgspec
 from litestar import delete, get, post
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from maillage.bootstrap import Chain
-from maillage.kernel.access import Principal
+from maillage.faces.http.routes.parameters import Caller, TheChain
 from maillage.kernel.ports import ApiKey, Tenant
 from maillage.kernel.times import format_time
 
@@ -69,32 +69,37 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 @get("/v1/tenants", summary="All tenants", sync_to_thread=False)
-def list_tenants(chain: Chain, principal: Principal) -> Tenants:
+def list_tenants(chain: TheChain, principal: Caller) -> Tenants:
     principal.require_operator()
     return Tenants([_tenant(tenant) for tenant in chain.access.tenants()])
 
 
 @post("/v1/tenants", summary="A new tenant", sync_to_thread=False)
-def create_tenant(data: NewTenant, chain: Chain, principal: Principal) -> TenantDocument:
+def create_tenant(data: JSONBody[NewTenant], chain: TheChain, principal: Caller) -> TenantDocument:
     principal.require_operator()
     return _tenant(chain.access.add_tenant(data.id, data.name or data.id, data.role))
 
 
 @get("/v1/tenants/{tenant:str}/keys", summary="A tenant's keys that are in force", sync_to_thread=False)
-def list_keys(tenant: str, chain: Chain, principal: Principal) -> Keys:
+def list_keys(tenant: FromPath[str], chain: TheChain, principal: Caller) -> Keys:
     principal.require_operator()
     return Keys([_key(key) for key in chain.access.keys(tenant)])
 
 
 @post("/v1/tenants/{tenant:str}/keys", summary="A new key for a tenant, shown once", sync_to_thread=False)
-def create_key(tenant: str, chain: Chain, principal: Principal, data: NewKey | None = None) -> IssuedKey:
+def create_key(
+    tenant: FromPath[str],
+    chain: TheChain,
+    principal: Caller,
+    data: JSONBody[NewKey | None] = None,
+) -> IssuedKey:
     principal.require_operator()
     record, key = chain.access.add_key(tenant, "" if data is None else data.name)
     return IssuedKey(record.id, tenant, key)
 
 
 @delete("/v1/keys/{key:str}", summary="Revoke a key, at once", sync_to_thread=False)
-def revoke_key(key: str, chain: Chain, principal: Principal) -> None:
+def revoke_key(key: FromPath[str], chain: TheChain, principal: Caller) -> None:
     principal.require_operator()
     chain.access.revoke_key(key)
 

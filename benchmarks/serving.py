@@ -1,0 +1,108 @@
+"""Servers in processes of their own, and the load on them."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+START_WITHIN_S = 60.0
+SETTLE_WITHIN_S = 120.0
+API_KEY = "the-key-of-a-benchmark"
+
+
+class Server:
+    """One that runs, and takes connections on ``port`` of the loopback."""
+
+    def __init__(self, process: "subprocess.Popen[Any]", port: int) -> None:
+        self._process = process
+        self.port = port
+
+    def load(self, sites: int, first_s: int, seconds: float, connections: int, batch: int = 0) -> dict[str, Any]:
+        """What the load generator reports; RuntimeError where an answer was not what it must be."""
+        options = {
+            "port": self.port,
+            "key": API_KEY,
+            "sites": sites,
+            "first-s": first_s,
+            "seconds": seconds,
+            "connections": connections,
+            "batch": batch,
+        }
+        command = [sys.executable, "-m", "benchmarks.load", *[f"--{name}={value}" for name, value in options.items()]]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise RuntimeError(f"the load generator gave up on the server at port {self.port}")
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
+    def settle(self) -> None:
+        """Wait until what it does on the side (a snapshot, in a process of its own) is done."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        until = time.monotonic() + SETTLE_WITHIN_S
+        while children.exists() and children.read_text().split():
+            if time.monotonic() > until:
+                raise RuntimeError(f"after {SETTLE_WITHIN_S:g} s a snapshot was still being taken")
+            time.sleep(0.05)
+
+
+@contextmanager
+def maillage(folder: Path) -> Iterator[Server]:
+    """The real server on a data folder, as anybody starts it."""
+    env = _environment() | {"MAILLAGE_HOME": str(folder), "MAILLAGE_ADMIN_KEY": API_KEY}
+    command = [sys.executable, "-m", "maillage", "up", "--port", "0"]
+    with _running(subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        found = re.search(r"listening on http://\S+:(\d+)", said)
+        if found is None:
+            raise RuntimeError(f"maillage did not start: {said}")
+        yield Server(process, int(found[1]))
+
+
+@contextmanager
+def granian(app: str, **told: str) -> Iterator[Server]:
+    """An ASGI application on the server that maillage uses too: one worker, uvloop, no log of accesses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--workers", "1", "--loop", "uvloop"]
+    command += ["--http", "1", "--no-ws", "--log-level", "warning", "--port", str(port), app]
+    with _running(subprocess.Popen(command, cwd=ROOT, env=_environment() | told)) as process:
+        until = time.monotonic() + START_WITHIN_S
+        while True:
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{app} did not start")
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield Server(process, port)
+
+
+@contextmanager
+def _running(process: "subprocess.Popen[Any]") -> "Iterator[subprocess.Popen[Any]]":
+    """Ends it in order, or by force when that takes too long."""
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MAILLAGE_", "GRANIAN_"))}
