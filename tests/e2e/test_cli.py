@@ -189,7 +189,8 @@ def test_a_large_import_is_stopped_by_the_keyboard_and_goes_on_later(folder: Pat
     process = Cli(folder).start("sites", "import", "many.csv")
     journal = folder / "home" / "journal.db-wal"
     until = time.monotonic() + WITHIN_S
-    while not (journal.exists() and journal.stat().st_size > 1_000_000) and time.monotonic() < until:
+    while not (journal.exists() and journal.stat().st_size > 1_000_000):
+        assert process.poll() is None and time.monotonic() < until
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=WITHIN_S)

@@ -34,10 +34,6 @@ HOT_PATHS = ("/v1/leases", "/v1/leases/batch")
 """Where POST is answered right behind the gate."""
 
 
-_OUTER_NAMES = {"lease_state": "state", "last_event_id": "Last-Event-ID"}
-"""Parameters that are called otherwise in Python, where ``state`` is taken and a dash is a minus."""
-
-
 def build_app(chain: Chain) -> AsgiApp:
     """The ASGI application; the chain's writer must be running while it is used."""
     rest = Litestar(
@@ -121,5 +117,5 @@ def _unfit(request: Request[Any, Any, Any], fault: ValidationException) -> Refus
         return Malformed("the body is empty; this address takes a JSON document")
     parameter = request.route_handler.parsed_fn_signature.parameters.get(name)
     definition = None if parameter is None else parameter.kwarg_definition
-    outside = getattr(definition, "query", None) or getattr(definition, "header", None) or name
+    outside = getattr(definition, "name", None) or name
     return Invalid(outside or "request", str(first["message"]))
