@@ -16,7 +16,7 @@ from collections import Counter
 from statistics import quantiles
 from typing import Any
 
-from benchmarks.wishes import HOURS, START_HOURS, Wish, Wishes
+from benchmarks.wishes import HOURS, START_HOURS, Wishes
 
 ANSWER_WITHIN_S = 30.0
 CHUNK = 1 << 18

@@ -22,7 +22,8 @@ class Server:
     """One that runs, and takes connections on ``port`` of the loopback."""
 
     def __init__(self, process: "subprocess.Popen[Any]", port: int) -> None:
-        self._process = process
+        self._children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        self._workers = self._running_children()
         self.port = port
 
     def load(self, sites: int, first_s: int, seconds: float, connections: int, batch: int = 0) -> dict[str, Any]:
@@ -45,12 +46,14 @@ class Server:
 
     def settle(self) -> None:
         """Wait until what it does on the side (a snapshot, in a process of its own) is done."""
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         until = time.monotonic() + SETTLE_WITHIN_S
-        while children.exists() and children.read_text().split():
+        while self._running_children() > self._workers:
             if time.monotonic() > until:
                 raise RuntimeError(f"after {SETTLE_WITHIN_S:g} s a snapshot was still being taken")
             time.sleep(0.05)
+
+    def _running_children(self) -> set[str]:
+        return set(self._children.read_text().split()) if self._children.exists() else set()
 
 
 @contextmanager

@@ -5,7 +5,9 @@ import gc
 import logging
 import shutil
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 from maillage.engines.clocks import ManualClock, SystemClock
 from maillage.engines.file_snapshots import FileSnapshots
@@ -26,9 +28,11 @@ from maillage.kernel.recovery import take_snapshot
 from maillage.kernel.snapshots import encode_ledger
 from maillage.kernel.writer import Writer
 
-__all__ = ["Chain", "FolderInUse", "ManualClock", "open_chain", "remove_chain"]
+__all__ = ["Chain", "FolderInUse", "ManualClock", "open_chain", "remove_chain", "run"]
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 SNAPSHOT_EVERY = 200_000
 """Events after which a running chain has a snapshot taken: a restart then replays a second or two at the most."""
@@ -114,6 +118,15 @@ class Chain:
 def open_chain(folder: Path, clock: Clock | None = None) -> Chain:
     """The chain that lives in a folder, a new and empty one where there is none. FolderInUse if it has an owner."""
     return Chain(folder, clock or SystemClock())
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the fastest event loop there is."""
+    try:
+        import uvloop  # absent on Windows
+    except ImportError:
+        return asyncio.run(main)
+    return uvloop.run(main)
 
 
 def remove_chain(folder: Path) -> None:

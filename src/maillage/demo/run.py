@@ -10,13 +10,12 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from maillage.bootstrap import Chain, ManualClock, open_chain, remove_chain
+from maillage.bootstrap import Chain, ManualClock, open_chain, remove_chain, run
 from maillage.demo.chain import capacity_of, generate_sites
 from maillage.demo.life import live
 from maillage.demo.report import DemoReport, TenantRow, invoice_rows, kind_rows, lease_counts
 from maillage.demo.show import show
 from maillage.demo.traffic import TENANTS, Place, Traffic, places_of
-from maillage.faces.http.serve import run
 from maillage.kernel.asks import Ask, Near
 from maillage.kernel.capacity import PoolPlan, set_capacity
 from maillage.kernel.catchment import Catchment, catchment

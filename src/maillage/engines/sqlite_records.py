@@ -53,9 +53,11 @@ class SqliteRecords:
         return [ApiKey(*row) for row in rows]
 
     def add_key(self, key: ApiKey) -> None:
-        self._db.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, NULL)", (key.id, key.tenant, key.name, key.digest, key.created_at)
-        )
+        row = (key.id, key.tenant, key.name, key.digest, key.created_at)
+        try:
+            self._db.execute("INSERT INTO keys VALUES (?, ?, ?, ?, ?, NULL)", row)
+        except sqlite3.IntegrityError:
+            raise AlreadyExists("this key was in use before and revoked; give another one", key=key.id) from None
 
     def revoke_key(self, key_id: str, at: int) -> None:
         self._db.execute("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", (at, key_id))

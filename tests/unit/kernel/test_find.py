@@ -94,7 +94,7 @@ def test_no_site_beyond_the_milliseconds_asked(chain: Chain) -> None:
     just = estimate(20).ms
     assert chain.found({"cpu": 1}, within_ms=just + 0.01) == ["s-1", "s-2", "s-3"]
     assert chain.found({"cpu": 1}, within_ms=just - 0.01) == ["s-1", "s-2"]
-    assert reach_km(just) == pytest.approx(20)
+    assert reach_km(just) == pytest.approx(20, abs=0.05)
 
 
 def test_of_kilometres_and_milliseconds_the_tighter_holds(chain: Chain) -> None:

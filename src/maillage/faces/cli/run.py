@@ -1,6 +1,5 @@
 """Running a chain: serve it, show one off, check one."""
 
-import importlib
 import ipaddress
 import os
 from datetime import UTC, datetime
@@ -43,10 +42,10 @@ def demo(
 
     It is built anew in MAILLAGE_HOME/demo, within half a minute; the stores are made up unless given.
     """
-    # The demo lives in a room above this one, so it is called by name: nothing here depends on it.
-    run_demo = importlib.import_module("maillage.demo.run").run_demo
+    from maillage.demo.run import run_demo
+
     with folder_faults(home() / "demo"):
-        folder: Path = run_demo(home(), stores, population, as_json)
+        folder = run_demo(home(), stores, population, as_json)
     if not once:
         _serve(folder, host, port, _note_served if as_json else _say_served)
 
@@ -82,7 +81,8 @@ def _serve(folder: Path, host: str, port: int, tell: Any) -> None:
         chain.access.first_key(given)
     if not _is_loopback(host):
         show.note(f"warning: {host} can be reached from elsewhere and this is plain HTTP; put TLS in front")
-    from maillage.faces.http.serve import run, serve
+    from maillage.bootstrap import run
+    from maillage.faces.http.serve import serve
 
     def listening(url: str) -> None:
         # Only now: a key that is made before an address is refused would never be shown.

@@ -17,15 +17,6 @@ from maillage.faces.http.app import build_app
 STOP_WITHIN_S = 5.0
 
 
-def run(main: Any) -> Any:
-    """Run a coroutine on the fastest event loop there is."""
-    try:
-        import uvloop  # absent on Windows
-    except ImportError:
-        return asyncio.run(main)
-    return uvloop.run(main)
-
-
 async def serve(chain: Chain, host: str, port: int, on_listening: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; port 0 takes a free one. OSError when the address can't be had.
 
