@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def maillage(folder: Path) -> Iterator[Server]:
     """The real server on a data folder, as anybody starts it."""
     env = _environment() | {"MAILLAGE_HOME": str(folder), "MAILLAGE_ADMIN_KEY": API_KEY}
     command = [sys.executable, "-m", "maillage", "up", "--port", "0"]
-    with _running(subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)) as process:
+    with _running(command, env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         found = re.search(r"listening on http://\S+:(\d+)", said)
@@ -78,7 +79,7 @@ def granian(app: str, **told: str) -> Iterator[Server]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--workers", "1", "--loop", "uvloop"]
     command += ["--http", "1", "--no-ws", "--log-level", "warning", "--port", str(port), app]
-    with _running(subprocess.Popen(command, cwd=ROOT, env=_environment() | told)) as process:
+    with _running(command, _environment() | told) as process:
         until = time.monotonic() + START_WITHIN_S
         while True:
             if process.poll() is not None or time.monotonic() > until:
@@ -92,17 +93,14 @@ def granian(app: str, **told: str) -> Iterator[Server]:
 
 
 @contextmanager
-def _running(process: "subprocess.Popen[Any]") -> "Iterator[subprocess.Popen[Any]]":
-    """Ends it in order, or by force when that takes too long."""
+def _running(command: list[str], env: dict[str, str], **pipes: Any) -> "Iterator[subprocess.Popen[Any]]":
+    """Ends it and what it started by force: nothing that it has is needed any more."""
+    process = subprocess.Popen(command, cwd=ROOT, env=env, process_group=0, **pipes)
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         if process.stdout is not None:
             process.stdout.close()
 

@@ -24,7 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("long" if config.getoption("--long") else "quick")
     if IN_CI and config.getoption("hypothesis_seed", None) is None:
-        config.option.hypothesis_seed = SystemRandom().randrange(1 << 32)
+        # By the environment, since that is what the workers of xdist inherit: one seed for all of them.
+        config.option.hypothesis_seed = os.environ.setdefault("TESTS_SEED", str(SystemRandom().randrange(1 << 32)))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -261,7 +261,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 def test_the_ledger_does_what_the_naive_model_does() -> None:
-    run_state_machine_as_test(LedgerMachine, settings=settings(max_examples=80))
+    run_state_machine_as_test(LedgerMachine, settings=settings(max_examples=60))
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ from maillage.bootstrap import Chain
 from maillage.demo.traffic import TENANTS, Traffic
 from maillage.kernel.documents import LeaseDocument
 from maillage.kernel.errors import Refusal
+from maillage.kernel.pools import Shortfall
 from maillage.kernel.times import HOUR_S
 
 HOURS = 48
@@ -80,6 +81,7 @@ def _reason(refusal: Refusal) -> str:
     if passed_over:
         offering = [reason for reason in passed_over if not reason.startswith(("no_pool", "attributes"))]
         return max(offering or passed_over, key=lambda reason: (passed_over[reason], reason))
-    if refusal.slug == "no-capacity" and not refusal.extra.get("reasons"):
-        return "no store within reach"
-    return refusal.slug
+    if refusal.slug != "no-capacity":
+        return refusal.slug
+    reasons: list[Shortfall] = refusal.extra.get("reasons", [])
+    return f"{reasons[0].why}:{reasons[0].kind}" if reasons else "no store within reach"

@@ -175,4 +175,5 @@ def _print_verdict(verdict: dict[str, Any]) -> None:
     lines = [(fault["kind"], fault["event"], fault["site"], fault["number"], fault["text"]) for fault in faults]
     show.print_table(("fault", "event", "site", "number", "what is wrong"), lines, right=("event", "number"))
     more = verdict["faults_total"] - len(faults)
-    show.say(f"{verdict['faults_total']:,} faults" + (f", {more:,} of them not shown" if more else ""), "bold red")
+    count = "1 fault" if verdict["faults_total"] == 1 else f"{verdict['faults_total']:,} faults"
+    show.say(count + (f", {more:,} of them not shown" if more else ""), "bold red")

@@ -216,4 +216,4 @@ def test_a_damaged_folder_is_told_in_a_line(folder: Path) -> None:
     assert result.exit_code == 1
     assert "The data folder can't be read" in result.stderr and "Traceback" not in result.output
     verdict = run("verify")
-    assert verdict.exit_code == 1 and "1 faults" in verdict.stdout
+    assert verdict.exit_code == 1 and "1 fault\n" in verdict.stdout

@@ -30,7 +30,7 @@ class Api:
         self.operator = self.chain.access.first_key(None) or ""
         self.run(self.chain.__aenter__())
         self.app = build_app(self.chain)
-        self._client = httpx.AsyncClient(
+        self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=True),  # type: ignore[arg-type]
             base_url="http://chain",
         )
@@ -46,7 +46,7 @@ class Api:
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
             more["content"] = json.dumps(body)
-        return self.run(self._client.request(method, path, headers=headers, **more))
+        return self.run(self.client.request(method, path, headers=headers, **more))
 
     def ok(self, method: str, path: str, body: Any = None, key: str | None = None, **more: Any) -> Any:
         """The document of a request that must go well."""
@@ -67,7 +67,7 @@ class Api:
             self.ok("PUT", f"/v1/sites/{name}/capacity/{kind}", {"size": size})
 
     def close(self) -> None:
-        self.run(self._client.aclose())
+        self.run(self.client.aclose())
         self.run(self.chain.__aexit__())
         self._runner.close()
 

@@ -1,6 +1,8 @@
 """Sites and their capacity by HTTP: entered, imported, found, sized."""
 
+import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -249,3 +251,20 @@ def test_a_chain_adds_a_kind_of_its_own_and_leases_it(api: Api) -> None:
     api.ok("PUT", "/v1/sites/wm-1/capacity/drone_pad", {"size": 1})
     assert api.call("POST", "/v1/leases", ask() | {"needs": {"drone_pad": 1}}).status_code == 201
     assert_problem(api.call("PUT", "/v1/kinds/Drone-Pad", {"unit": "pad"}), 422, "invalid")
+
+
+def test_others_are_answered_while_a_long_file_is_read(api: Api) -> None:
+    async def both() -> tuple[float, float]:
+        async def timed(method: str, path: str, **more: Any) -> float:
+            headers = {"Authorization": f"Bearer {api.operator}", **more.pop("headers", {})}
+            response = await api.client.request(method, path, headers=headers, **more)
+            assert response.status_code == 200
+            return time.monotonic()
+
+        rows = b"id,name,lat,lon\nx,X,1,1\n" + b"\n" * 400_000
+        reading = asyncio.create_task(timed("POST", "/v1/sites/import", content=rows, headers=CSV))
+        await asyncio.sleep(0.02)
+        return await timed("GET", "/healthz"), await reading
+
+    health, imported = api.run(both())
+    assert health < imported

@@ -1,5 +1,6 @@
 """The stores: list, nearest, one, change, import."""
 
+import asyncio
 import io
 from collections.abc import Iterator
 from itertools import islice
@@ -96,10 +97,13 @@ async def import_sites(request: Request[Any, Any, Any], chain: TheChain, princip
 
 
 async def import_stream(office: Office, rows: Iterator[Site | Rejection]) -> ImportReport:
-    """Enter sites as they are read, some thousand a commit; rejected rows don't stop the others."""
+    """Enter sites as they are read, some thousand a commit; rejected rows don't stop the others.
+
+    Reading is done beside the event loop, so that leases go on being granted meanwhile.
+    """
     imported = unchanged = rejected = 0
     rejections: list[Rejection] = []
-    while chunk := list(islice(rows, SITES_A_COMMIT)):
+    while chunk := await asyncio.to_thread(lambda: list(islice(rows, SITES_A_COMMIT))):
         good = [row for row in chunk if isinstance(row, Site)]
         bad = [row for row in chunk if isinstance(row, Rejection)]
         changed = await office.set_sites(good)
