@@ -63,8 +63,7 @@ class Access:
 
         Returns the key if it is new, to be shown once.
         """
-        if OPERATOR_TENANT not in self._tenants:
-            self.add_tenant(OPERATOR_TENANT, "the chain's operator", "operator")
+        self._ensure_operator()
         if given is not None:
             if len(given) < ADMIN_KEY_MIN or not given.isascii() or not given.isprintable() or " " in given:
                 raise Invalid("MAILLAGE_ADMIN_KEY", f"must be {ADMIN_KEY_MIN} or more printable characters, no blanks")
@@ -77,6 +76,7 @@ class Access:
 
     def local_key(self) -> str:
         """An operator's key that lives in this process only, for a command line that works on its own folder."""
+        self._ensure_operator()
         key = _new_key("local")
         self._principals[hashlib.sha256(key.encode()).digest()] = Principal(OPERATOR_TENANT, "operator")
         return key
@@ -121,6 +121,10 @@ class Access:
             raise NotFound(f"there is no key {key_id[:64]!r}, or it was revoked")
         self._records.revoke_key(key_id, self._clock.now())
         del self._keys[key_id], self._principals[bytes.fromhex(key.digest)]
+
+    def _ensure_operator(self) -> None:
+        if OPERATOR_TENANT not in self._tenants:
+            self.add_tenant(OPERATOR_TENANT, "the chain's operator", "operator")
 
     def _store(self, tenant_id: str, name: str, key: str) -> ApiKey:
         digest = hashlib.sha256(key.encode())

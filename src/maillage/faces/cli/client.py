@@ -111,12 +111,9 @@ class Api:
         import httpx
 
         from maillage.faces.http.app import build_app
-        from maillage.kernel.access import OPERATOR_TENANT
 
         _log_without_tracebacks()
         self.chain = open_folder(home())
-        if OPERATOR_TENANT not in {tenant.id for tenant in self.chain.access.tenants()}:
-            self.chain.access.add_tenant(OPERATOR_TENANT, "the chain's operator", "operator")
         self._runner = asyncio.Runner()
         self.run(self.chain.__aenter__())
         self._client = httpx.AsyncClient(
