@@ -11,7 +11,7 @@ from maillage.kernel.quantities import from_thousandths
 from maillage.kernel.reclaim import reclaim, victims
 from maillage.kernel.scribe import Scribe
 from maillage.kernel.sites import Site, zone_info
-from maillage.kernel.times import FOREVER, PAST_TOLERANCE_S, format_time
+from maillage.kernel.times import FOREVER, format_time
 
 LEASES_NAMED = 20
 """How many of the leases that stand in the way a refusal names."""
@@ -58,8 +58,6 @@ def set_capacity(scribe: Scribe, site_id: str, plan: PoolPlan) -> Pool:
     calendar = None if plan.calendar is None else calendar_of(plan.calendar)
     since = scribe.now if plan.since is None else max(plan.since, scribe.now)
     pool = ledger.pools[site_id].get(plan.kind)
-    if pool is None and plan.since is None:
-        since -= PAST_TOLERANCE_S  # an ask may start so long ago, and its clock is not ours
     if pool is not None:
         if _says_nothing_new(pool, plan, calendar, since):
             return pool
