@@ -123,12 +123,13 @@ class World:
         tenant: str = "acme",
         hold_s: int | None = None,
         max_price: str | None = None,
+        attributes: dict[str, Any] | None = None,
         key: str | None = None,
         body: str = "body",
     ) -> Lease:
         """Ask for needs over ``[start, end)``: from now, for ever, unless told otherwise."""
         sites = (site,) if isinstance(site, str) else site
-        ask = ask_for(needs, start, end, cls, site=sites[0], hold_s=hold_s, max_price=max_price)
+        ask = ask_for(needs, start, end, cls, site=sites[0], hold_s=hold_s, max_price=max_price, attributes=attributes)
         order = Order(tenant, ask, sites, key, None if key is None else body)
         granted: Lease = self.do(lambda scribe: grant(scribe, order))
         return granted

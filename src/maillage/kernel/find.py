@@ -20,6 +20,7 @@ from maillage.kernel.leases import charge_micro
 from maillage.kernel.ledger import Ledger
 from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Committed
+from maillage.kernel.sites import lacking
 from maillage.kernel.times import FOREVER
 
 FIRST_LOOK = 3
@@ -238,8 +239,7 @@ class _Search:
     def _suits(self, number: int) -> bool:
         """Attributes and price, looked at last: few asks name them."""
         ask, site = self._ask, self._ledger.sites[self._finder.ids[number]]
-        wanted = ask.attributes
-        if wanted is not None and any(site.attributes.get(name) != value for name, value in wanted.items()):
+        if ask.attributes is not None and lacking(site, ask.attributes):
             self._count("attributes")
             return False
         if ask.max_price is not None:

@@ -10,6 +10,7 @@ from maillage.kernel.pools import Pool, Shortfall
 from maillage.kernel.quantities import from_micro
 from maillage.kernel.reclaim import crowded_pools, reclaim, victims
 from maillage.kernel.scribe import Scribe
+from maillage.kernel.sites import lacking
 from maillage.kernel.times import FOREVER, format_time
 
 
@@ -65,6 +66,12 @@ def _grant_at(scribe: Scribe, order: Order, site_id: str, start: int, end: int) 
     site = ledger.sites.get(site_id)
     if site is None:
         raise UnknownSite(f"the chain has no site {site_id[:64]!r}", site=site_id[:64])
+    if ask.attributes is not None and (names := lacking(site, ask.attributes)):
+        raise NoCapacity(
+            f"{site_id} is not a site with the {', '.join(names)} asked for",
+            site=site_id,
+            reasons=[Shortfall(name, "attribute") for name in names],
+        )
     pools = ledger.pools[site_id]
     if start < scribe.now and not _stands_free(pools, ask, start, end):
         start = scribe.now  # a start within the last minute means now, and nobody can be displaced in the past

@@ -20,7 +20,8 @@ TRIM_ABOVE = 64
 
 
 class Shortfall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a pool can't grant: ``no_pool``, ``closed``, ``full`` or ``reclaim_notice``; when first, what is left."""
+    """Why a pool can't grant: ``no_pool``, ``closed``, ``full`` or ``reclaim_notice``; when first, what is left.
+    Or why a site does not suit: ``attribute``, with its name for the kind."""
 
     kind: str
     why: str

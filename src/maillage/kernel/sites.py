@@ -56,6 +56,11 @@ def check_position(lat: float, lon: float) -> None:
         raise Invalid("lon", f"{lon} is not a longitude; it goes from -180 to 180 degrees")
 
 
+def lacking(site: Site, wanted: dict[str, AttributeValue]) -> list[str]:
+    """The attributes of which a site does not have the wanted value."""
+    return [name for name, value in wanted.items() if site.attributes.get(name) != value]
+
+
 def zone_at(lat: float, lon: float) -> str:
     """IANA zone of a place, from tzfpy's borders; at sea the nautical zone."""
     import tzfpy  # loads border data: only imports of stores without a zone pay for it

@@ -43,6 +43,16 @@ def test_all_kinds_or_none() -> None:
     assert world.free("cpu") == 8
 
 
+def test_a_site_without_the_attributes_asked_for_is_refused_by_their_names() -> None:
+    world = World()
+    world.site(has_clinic=False, type="Express")
+    world.pool("cpu", 8)
+    refused = refusal_of(lambda: world.hour({"cpu": 1}, attributes={"has_clinic": True, "type": "Express"}))
+    assert isinstance(refused, NoCapacity)
+    assert reasons_of(refused) == [("has_clinic", "attribute")]
+    assert world.hour({"cpu": 1}, attributes={"has_clinic": False}).state == "confirmed"
+
+
 def test_the_last_thousandth_is_granted_and_the_one_after_it_refused() -> None:
     world = world_of(cpu="7.999")
     world.hour({"cpu": 4})
