@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.wishes import HOURS, START_HOURS, Wishes
 
 ANSWER_WITHIN_S = 30.0
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 WISHES_A_SECOND = 60_000
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 

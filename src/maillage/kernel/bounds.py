@@ -82,7 +82,7 @@ class Bounds:
 
     def last_mask(self, needs: dict[str, int], spot: bool, start: int, end: int) -> Mask | None:
         """The last mask made for these needs and days. It may hide a site that has room by now (see ``holds``)."""
-        return self._masks.get(_name(needs, spot, start, end))
+        return self._masks.get(_name(needs, spot, start, end)) if self._masks else None
 
     def holds(self, mask: Mask) -> bool:
         """Whether all that a mask hides is still known to be full: nothing was forgotten since it was made."""

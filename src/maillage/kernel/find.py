@@ -84,12 +84,10 @@ class Finder:
     def find(self, ask: Ask, now: int) -> Found:
         """Up to ``ask.limit`` matches near the ask's place."""
         search = _Search(self, self._fresh_ledger(), ask, now)
-        if not search.is_sparse:
-            chords, numbers = self.index.nearest(search.point, FIRST_LOOK * ask.limit + 1, search.reach_km)
-            if search.look_at(chords.tolist(), numbers.tolist()):
-                search.prepare_next()
-                return search.found
-        search.look_at_masked()
+        if search.is_sparse or not search.look_at_nearest():
+            search.look_at_masked()
+        else:
+            search.prepare_next()
         return search.found
 
     def find_many(self, asks: Sequence[Ask], now: int) -> list[Found]:
@@ -98,7 +96,7 @@ class Finder:
         searches = [_Search(self, ledger, ask, now) for ask in asks]
         if searches:
             k = FIRST_LOOK * max(ask.limit for ask in asks) + 1
-            chords, numbers = self.index.nearest(np.stack([search.point for search in searches]), k)
+            chords, numbers = self.index.nearest(np.array([search.vector for search in searches]), k)
             for search, row, ids in zip(searches, chords.tolist(), numbers.tolist(), strict=True):
                 if search.is_sparse or not search.look_at(row, ids):
                     search.look_at_masked()
@@ -131,8 +129,23 @@ class _Search:
     """One find under way: what it has seen, matched and passed over."""
 
     __slots__ = (
-        "_ask", "_end", "_finder", "_last_chord", "_ledger", "_mask", "_passed_over", "_reach_chord", "_seen", "_spot",
-        "_start", "_vectors", "found", "is_sparse", "point", "reach_km",
+        "_ask",
+        "_end",
+        "_finder",
+        "_last_chord",
+        "_ledger",
+        "_mask",
+        "_passed_over",
+        "_place",
+        "_reach_chord",
+        "_seen",
+        "_spot",
+        "_start",
+        "_vectors",
+        "found",
+        "is_sparse",
+        "reach_km",
+        "vector",
     )  # fmt: skip
 
     def __init__(self, finder: Finder, ledger: Ledger, ask: Ask, now: int) -> None:
@@ -143,7 +156,8 @@ class _Search:
         self._ledger = ledger
         self._ask = ask
         self._spot = ask.cls == "spot"
-        self.point = np.array(unit_vector(near.lat, near.lon))
+        self._place = near.lat, near.lon
+        self.vector = unit_vector(near.lat, near.lon)
         self.reach_km = _reach(near)
         self._reach_chord = _reach_chord(self.reach_km)
         self._vectors = finder.index.vectors  # those of the search: reasons may be asked for after a site was added
@@ -154,6 +168,16 @@ class _Search:
         mask = finder.bounds.last_mask(ask.needs, self._spot, self._start, self._end)
         self.is_sparse = mask is not None and len(mask.numbers) * SPARSE < finder.index.count
         self._mask = mask if mask is not None and finder.bounds.holds(mask) else None
+
+    def look_at_nearest(self) -> bool:
+        """Check the nearest sites: those that are known to be so at once, then as many as the tree gives."""
+        index, known = self._finder.index, self._finder.index.certain(*self._place, self.vector)
+        if self.look_at(*known):
+            return True
+        chords, numbers = index.nearest(np.array(self.vector), FIRST_LOOK * self._ask.limit + 1, self.reach_km)
+        looked_at = set(known[1])
+        rest = [pair for pair in zip(chords.tolist(), numbers.tolist(), strict=True) if pair[1] not in looked_at]
+        return self.look_at([chord for chord, _ in rest], [number for _, number in rest])
 
     def look_at(self, chords: list[float], numbers: list[int]) -> bool:
         """Check sites in this order; True when the ask is met or the next lies out of reach."""
@@ -194,7 +218,7 @@ class _Search:
     def look_at_masked(self) -> None:
         """Check all sites that may have room, nearest first, in growing portions."""
         mask = self._mask = self._finder.bounds.mask(self._ask.needs, self._spot, self._start, self._end)
-        point = self.point
+        point = np.array(self.vector)
         # The chord's square is 2 - 2 dot: the largest dot is the nearest.
         dots = mask.vectors @ point
         if self._seen:
@@ -217,7 +241,7 @@ class _Search:
         bound = min(self._last_chord, self._reach_chord, 2.0)
         if self._mask is None or bound < 0:
             return counts
-        close = self._vectors @ self.point >= 1 - bound * bound / 2
+        close = self._vectors @ np.array(self.vector) >= 1 - bound * bound / 2
         close[self._seen] = False
         for reason, hidden in self._mask.hidden.items():
             count = int(np.count_nonzero(hidden & close))

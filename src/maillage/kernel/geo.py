@@ -6,6 +6,7 @@ between unit vectors grows with the arc, so the tree's order is the order on the
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,13 +47,70 @@ def km_of_chords(chords: FloatArray) -> FloatArray:
     return 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chords / 2.0, 1.0))
 
 
+CELLS_A_DEGREE = 8
+CELL_SITES = 24
+CELLS_KEPT = 1 << 16
+
+
+class _Cell(NamedTuple):
+    """A small piece of the earth: its middle, the sites nearest to that, and how far the last of them is from it."""
+
+    middle: tuple[float, float, float]
+    sites: list[tuple[float, float, float, int]]
+    last_chord: float
+
+
 class SiteIndex:
-    """A k-d tree over the positions of sites, numbered as they are given."""
+    """A k-d tree over the positions of sites, numbered as they are given.
+
+    One walk of the tree costs more in the call than in the walk. People ask from the same places again and again, so
+    for each small cell of the earth that was asked from, the sites nearest to its middle are kept (``certain``).
+    """
 
     def __init__(self, lat_deg: Sequence[float], lon_deg: Sequence[float]) -> None:
         self.vectors = unit_vectors(np.asarray(lat_deg, np.float64), np.asarray(lon_deg, np.float64))
         self.count = len(self.vectors)
         self._tree = cKDTree(self.vectors) if self.count else None
+        self._cells: dict[tuple[int, int], _Cell] = {}
+
+    def certain(
+        self, lat_deg: float, lon_deg: float, vector: tuple[float, float, float]
+    ) -> tuple[list[float], list[int]]:
+        """Chords and numbers of the nearest few sites of a place, nearest first, as far as they are sure to be that.
+
+        The place is given both ways, since whoever asks has both.
+
+        Any site that a cell does not list is at least ``last_chord`` from the cell's middle, hence (by the triangle
+        inequality) at least that less the place's own distance from the middle. Listed sites nearer than that are
+        certainly the nearest. There may be none.
+        """
+        name = (int(lat_deg * CELLS_A_DEGREE // 1), int(lon_deg * CELLS_A_DEGREE // 1))
+        cell = self._cells.get(name) or self._make_cell(name)
+        x, y, z = vector
+        a, b, c = cell.middle
+        reach = cell.last_chord - math.sqrt((x - a) * (x - a) + (y - b) * (y - b) + (z - c) * (z - c))
+        if reach <= 0.0:
+            return [], []
+        within = reach * reach
+        near = [
+            (square, number)
+            for a, b, c, number in cell.sites
+            if (square := (x - a) * (x - a) + (y - b) * (y - b) + (z - c) * (z - c)) < within
+        ]
+        near.sort()
+        return [math.sqrt(square) for square, _ in near], [number for _, number in near]
+
+    def _make_cell(self, name: tuple[int, int]) -> _Cell:
+        middle = unit_vector((name[0] + 0.5) / CELLS_A_DEGREE, (name[1] + 0.5) / CELLS_A_DEGREE)
+        chords, numbers = self.nearest(np.array(middle), CELL_SITES)
+        known = [number for number in numbers.tolist() if number < self.count]
+        sites = [(*self.vectors[number].tolist(), number) for number in known]
+        # A cell that lists all sites there are has nothing to be uncertain of.
+        cell = _Cell(middle, sites, float(chords[-1]) if len(known) == CELL_SITES else math.inf)
+        if len(self._cells) >= CELLS_KEPT:
+            self._cells.clear()
+        self._cells[name] = cell
+        return cell
 
     def nearest(self, points: FloatArray, k: int, within_km: float = math.inf) -> tuple[FloatArray, IndexArray]:
         """The k nearest sites of each point, nearest first.

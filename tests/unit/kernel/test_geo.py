@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maillage.kernel.geo import (
+    CELL_SITES,
     EARTH_RADIUS_KM,
     SiteIndex,
     chord_of_km,
@@ -104,3 +105,22 @@ def test_one_point_and_many_agree(lat: float, lon: float) -> None:
 def test_paris_to_new_york_is_as_far_as_on_the_map() -> None:
     paris, new_york = np.array(unit_vector(48.8566, 2.3522)), np.array(unit_vector(40.7128, -74.0060))
     assert km_of_chord(float(np.linalg.norm(paris - new_york))) == pytest.approx(5_837, abs=1)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), min_size=1, max_size=60),
+    st.floats(-90, 90),
+    st.floats(-180, 180),
+    st.integers(0, 3),
+)
+def test_the_sites_that_are_certainly_the_nearest_are_the_nearest(places, lat: float, lon: float, huddle: int) -> None:
+    near_by = [(max(-90.0, min(90.0, lat + i * 0.01)), lon) for i in range(-huddle * 8, huddle * 8)]
+    sites = places + near_by
+    index = SiteIndex([site[0] for site in sites], [site[1] for site in sites])
+    for _ in range(2):  # once with the cell made, once with it kept
+        chords, numbers = index.certain(lat, lon, unit_vector(lat, lon))
+        right, _ = index.nearest(np.array(unit_vector(lat, lon)), max(2, len(sites)))
+        assert len(set(numbers)) == len(numbers)
+        assert chords == pytest.approx(right[: len(chords)].tolist(), abs=1e-12)
+        if len(sites) < CELL_SITES:
+            assert len(chords) == len(sites)
