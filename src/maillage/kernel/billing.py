@@ -46,7 +46,8 @@ class InvoiceLine(msgspec.Struct, frozen=True):
 
 
 class Invoice(msgspec.Struct, frozen=True):
-    """``status`` is ``final`` once the month is over, ``open`` before; amounts are decimal texts in ``currency``."""
+    """``status`` is ``open`` until the month is over and no hold that began in it can still be confirmed (and then
+    counts from its start), ``final`` from then on; amounts are decimal texts in ``currency``."""
 
     tenant: str
     month: str
@@ -93,15 +94,17 @@ def invoice(ledger: Ledger, tenant: str, month: str, currency: str, now: int) ->
     first, beyond = month_bounds(month)
     until = max(min(beyond, now), first)
     amount = credit = 0
+    settled = beyond <= now
     lines = []
     for lease in ledger.leases_of_tenant.get(tenant, ()):
+        settled = settled and not (lease.state == "held" and lease.start < beyond)
         charged = billed_until(lease, until) - billed_until(lease, first)
         credited = lease.credit if first <= lease.end < beyond and lease.end <= now else 0
         if charged or credited:
             amount += charged
             credit += credited
             lines.append(_invoice_line(lease, first, until, charged, credited))
-    status = "final" if beyond <= now else "open"
+    status = "final" if settled else "open"
     total = from_micro(amount - credit)
     return Invoice(tenant, month, currency, status, lines, from_micro(amount), from_micro(credit), total)
 

@@ -82,6 +82,15 @@ def test_a_month_that_is_over_does_not_change_when_the_lease_goes_on(world: Worl
     assert december.status == "final"
 
 
+def test_a_month_with_a_hold_that_may_still_be_confirmed_is_not_final(world: World) -> None:
+    world.clock.set(at("2026-12-31T12:00:00Z"))
+    held = world.lease({"cpu": 1}, hold_s=2 * DAY_S)
+    world.clock.set(at("2027-01-01T12:00:00Z"))
+    assert (invoice_of(world, "2026-12").status, invoice_of(world, "2026-12").total) == ("open", "0.00")
+    world.confirm(held)
+    assert (invoice_of(world, "2026-12").status, invoice_of(world, "2026-12").total) == ("final", "4.44")
+
+
 def test_a_month_to_come_is_empty(world: World) -> None:
     world.lease({"cpu": 1}, NOW, NOW + 90 * DAY_S)
     made = invoice_of(world, "2027-02")
