@@ -10,8 +10,8 @@ from bisect import bisect_left, bisect_right
 class StepFunction:
     """``levels[i]`` holds from ``times[i]`` until ``times[i + 1]``; the first level holds since ever.
 
-    No level lies above ``top``. It is not lowered when something is given back, so it may lie too high: whoever finds
-    room under it is done, whoever does not looks closer.
+    No level lies above ``top``, which may lie too high: it costs nothing to keep, and whoever finds room under it is
+    done. Whoever does not has it tightened.
     """
 
     __slots__ = ("levels", "times", "top")
@@ -29,6 +29,10 @@ class StepFunction:
         first = bisect_right(self.times, start) - 1
         beyond = bisect_left(self.times, end, first + 1)
         return max(self.levels[first:beyond]) if beyond - first > 1 else self.levels[first]
+
+    def tighten(self) -> None:
+        """Bring ``top`` down to the highest level."""
+        self.top = max(self.levels)
 
     def trough(self, start: int, end: int) -> int:
         """Lowest level in ``[start, end)``, with ``start < end``."""
@@ -51,12 +55,11 @@ class StepFunction:
             times.insert(beyond, end)
             levels.insert(beyond, levels[beyond - 1])
         if beyond - first == 1:
-            highest = levels[first] = levels[first] + quantity
+            levels[first] += quantity
         else:
-            levels[first:beyond] = raised = [level + quantity for level in levels[first:beyond]]
-            highest = max(raised)
-        if highest > self.top:
-            self.top = highest
+            levels[first:beyond] = [level + quantity for level in levels[first:beyond]]
+        if quantity > 0:
+            self.top += quantity
         if levels[beyond] == levels[beyond - 1]:
             del times[beyond], levels[beyond]
         if first and levels[first] == levels[first - 1]:
@@ -68,7 +71,7 @@ class StepFunction:
         if first > 0:
             del self.times[:first], self.levels[:first]
             self.times[0] = 0
-            self.top = max(self.levels)
+            self.tighten()
 
     def segments(self, start: int, end: int) -> list[tuple[int, int, int]]:
         """(from, to, level) pieces that cover ``[start, end)``."""

@@ -212,7 +212,7 @@ class _Search:
 
     def prepare_next(self) -> None:
         """Make a mask for asks like this one if it would have spared checks: the next has it."""
-        if sum(self._passed_over.values()) * WASTED > len(self._seen):
+        if self._passed_over and sum(self._passed_over.values()) * WASTED > len(self._seen):
             self._finder.bounds.mask(self._ask.needs, self._spot, self._start, self._end)
 
     def look_at_masked(self) -> None:

@@ -39,7 +39,7 @@ def chord_of_km(km: float) -> float:
 
 def km_of_chord(chord: float) -> float:
     """Arc on the ground, in km, of a chord on the unit sphere."""
-    return 2.0 * EARTH_RADIUS_KM * math.asin(min(chord / 2.0, 1.0))
+    return 2.0 * EARTH_RADIUS_KM * (math.asin(chord / 2.0) if chord < 2.0 else math.pi / 2.0)
 
 
 def km_of_chords(chords: FloatArray) -> FloatArray:

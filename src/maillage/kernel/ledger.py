@@ -6,6 +6,7 @@ number or depends on how the events were cut into batches.
 
 from collections import defaultdict, deque
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ from maillage.kernel.events import (
     SiteSet,
 )
 from maillage.kernel.leases import Lease, LeaseState
-from maillage.kernel.pools import Pool
+from maillage.kernel.pools import TRIM_ABOVE, Pool
 from maillage.kernel.sites import Site, zone_info
 from maillage.kernel.timers import Timers
 from maillage.kernel.times import DAY_S, FOREVER
@@ -128,7 +129,8 @@ class Ledger:
         pools = self.pools[event.site]
         for kind, quantity in event.needs.items():
             pool = pools[kind]
-            pool.trim(event.at)
+            if len(pool.all.times) > TRIM_ABOVE:
+                pool.trim(event.at)
             pool.commit(event.start, event.end, quantity, spot)
             if spot:
                 pool.spot[event.lease] = lease
@@ -186,23 +188,26 @@ class Ledger:
         """Enter the leases of a snapshot: what ``keep`` does for one, in bulk, since there are millions."""
         self.leases = {lease.id: lease for lease in leases}
         of_site, of_tenant = self.leases_of_site, self.leases_of_tenant
+        ends: defaultdict[int, list[str]] = defaultdict(list)
         for lease in leases:
             of_site[lease.site].append(lease)
             of_tenant[lease.tenant].append(lease)
-        self.ends.add_all(
-            (lease.end, lease.id) for lease in leases if lease.state == "confirmed" and lease.end < FOREVER
-        )
-        for lease in leases:
-            if lease.state == "held":
+            state = lease.state
+            if state == "confirmed":
+                if lease.end < FOREVER:
+                    ends[lease.end].append(lease.id)
+            elif state == "held":
                 self._set_timer(lease)
             if lease.cls == "spot" and (lease.is_active or lease.end > self.now):
                 pools = self.pools[lease.site]
                 for kind in lease.needs:
                     pools[kind].spot[lease.id] = lease
+        self.ends = Timers(ends)
 
     def keep_key(self, name: str, granted: GrantedKey) -> None:
         """Remember a key and forget those whose day is over."""
-        self.keys.pop(name, None)  # one granted anew after its day goes to the end: the order is by age
+        if name in self.keys:
+            del self.keys[name]  # one granted anew after its day goes to the end: the order is by age
         self.keys[name] = granted
         ages = self._keys_by_age
         ages.append((granted.at, name))
@@ -214,7 +219,7 @@ class Ledger:
     def restore_keys(self, keys: dict[str, GrantedKey]) -> None:
         """Take over keys in order of age, as a snapshot lists them."""
         self.keys = keys
-        self._keys_by_age = deque((granted.at, name) for name, granted in keys.items())
+        self._keys_by_age = deque(zip(map(attrgetter("at"), keys.values()), keys, strict=True))
 
     # -- how leases touch pools ----------------------------------------------------------------------------------
 

@@ -53,6 +53,8 @@ class Pool:
         curve = self.all if spot else self.committed
         if start >= self.size_times[-1]:
             left = self.sizes[-1] - quantity
+            if curve.top > left:
+                curve.tighten()
             fits = curve.top <= left or curve.peak(start, end) <= left
         else:
             fits = self.room(start, end, spot) >= quantity
@@ -103,8 +105,8 @@ class Pool:
                 self.all.add(start, end, quantity)
 
     def trim(self, now: int) -> None:
-        """Cut off the past once a curve has grown long; the last hour stays, for whoever looks back a little."""
-        if len(self.all.times) > TRIM_ABOVE and self.all.times[TRIM_ABOVE // 2] < now - HOUR_S:
+        """Cut off the past of a curve that has grown long; the last hour stays, for whoever looks back a little."""
+        if self.all.times[TRIM_ABOVE // 2] < now - HOUR_S:
             self.committed.trim(now - HOUR_S)
             if self.all is not self.committed:
                 self.all.trim(now - HOUR_S)

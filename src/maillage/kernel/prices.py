@@ -19,6 +19,8 @@ from maillage.kernel.times import FOREVER, HOUR_S, WEEK_S
 
 HOURS_A_WEEK = 168
 ENTRIES_MAX = 10_000
+FLAT_KEPT = 10_000
+"""Prices kept of needs whose rates don't depend on the time: the same needs are asked for again and again."""
 
 
 class PriceEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -85,6 +87,7 @@ class Pricing:
         self.book = book
         self._entries: dict[tuple[str, str], list[tuple[PriceEntry, int]]] = {}
         self._sites = {entry.site for entry in book.entries if entry.site}
+        self._flat: dict[tuple[tuple[tuple[str, int], ...], str, str, str], int] = {}
         self._rates: dict[tuple[str, str, str, str], _Rate] = {}
         for number, entry in enumerate(book.entries):
             field = f"entries[{number}]"
@@ -98,9 +101,15 @@ class Pricing:
         self, needs: dict[str, int], cls: LeaseClass, site: Site, pools: dict[str, Pool], start: int, end: int
     ) -> int:
         """Micro-units an hour for all needs: the mean of the rates over the interval (over a week, if it is open)."""
-        total = 0
+        name = (tuple(needs.items()), cls, site.region, site.id if site.id in self._sites else "")
+        flat = self._flat.get(name)
+        if flat is not None:
+            return flat
+        total, is_flat = 0, cls != "spot"
         for kind, quantity in needs.items():
-            rate = self._mean(self._rate(kind, cls, site), site, start, end)
+            by_book = self._rate(kind, cls, site)
+            is_flat = is_flat and by_book.by_hour is None
+            rate = self._mean(by_book, site, start, end)
             if cls == "spot":
                 size = pools[kind].size_at(start)
                 if size:
@@ -108,7 +117,10 @@ class Pricing:
                     used = min(max(size - pools[kind].room(start, end, spot=True), 0), size)
                     rate += max(listed - rate, 0) * used // size
             total += quantity * rate
-        return (total + 500) // 1_000
+        per_hour = (total + 500) // 1_000
+        if is_flat and len(self._flat) < FLAT_KEPT:
+            self._flat[name] = per_hour
+        return per_hour
 
     def _rate(self, kind: str, cls: str, site: Site) -> _Rate:
         name = (kind, cls, site.region, site.id if site.id in self._sites else "")

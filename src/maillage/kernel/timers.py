@@ -1,17 +1,16 @@
 """What is to happen when: instants in a heap, and the leases due at each. Many leases share an instant, so each is
 kept once."""
 
-from collections import defaultdict
-from collections.abc import Iterable
 from heapq import heappop, heappush
 
 
 class Timers:
     """Lease ids by due second. Entries are never taken out early: whoever pops one looks whether it still holds."""
 
-    def __init__(self) -> None:
-        self._heap: list[int] = []
-        self._due: dict[int, list[str]] = {}
+    def __init__(self, due: dict[int, list[str]] | None = None) -> None:
+        """``due`` are the leases due at each second, to begin with."""
+        self._due = {} if due is None else dict(due)
+        self._heap = sorted(self._due)  # a sorted list is a heap
 
     def add(self, at: int, lease_id: str) -> None:
         due = self._due.get(at)
@@ -20,14 +19,6 @@ class Timers:
             heappush(self._heap, at)
         else:
             due.append(lease_id)
-
-    def add_all(self, entries: Iterable[tuple[int, str]]) -> None:
-        """Many at once, into timers that were empty."""
-        due = defaultdict(list)
-        for at, lease_id in entries:
-            due[at].append(lease_id)
-        self._due = dict(due)
-        self._heap = sorted(due)  # a sorted list is a heap
 
     @property
     def next_at(self) -> int | None:
