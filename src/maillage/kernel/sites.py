@@ -14,6 +14,8 @@ NAME_MAX = 200
 ATTRIBUTES_MAX = 64
 
 AttributeValue = str | int | float | bool
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})", re.ASCII)
+_FRACTION = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,15}", re.ASCII)
 
 
 class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -54,6 +56,20 @@ def check_position(lat: float, lon: float) -> None:
         raise Invalid("lat", f"{lat} is not a latitude; it goes from -90 to 90 degrees")
     if not (math.isfinite(lon) and -180 <= lon <= 180):
         raise Invalid("lon", f"{lon} is not a longitude; it goes from -180 to 180 degrees")
+
+
+def attribute_value(text: str) -> AttributeValue:
+    """A number or a truth where the text is plainly one. ``007`` is a code, ``1e5`` may be a name: both stay text.
+
+    One rule for whoever writes attributes and whoever asks for them, or the two would not meet.
+    """
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FRACTION.fullmatch(text):
+        return float(text)
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return text
 
 
 def lacking(site: Site, wanted: dict[str, AttributeValue]) -> list[str]:

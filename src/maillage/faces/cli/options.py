@@ -1,13 +1,10 @@
 """Options that several commands share, and how their texts are read."""
 
 import math
-import re
 from typing import Annotated, Any
 
 import typer
 
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})", re.ASCII)
-_FRACTION = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,15}", re.ASCII)
 KEY_MAX = 255
 HOURS_MAX = 50 * 366 * 24
 
@@ -38,6 +35,8 @@ def parse_needs(texts: list[str]) -> dict[str, str]:
 
 def parse_attributes(texts: list[str]) -> dict[str, str | int | float | bool]:
     """``NAME=VALUE`` each; a value is a number or a truth where it plainly is one, as in a site file."""
+    from maillage.kernel.sites import attribute_value
+
     attributes: dict[str, str | int | float | bool] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -45,18 +44,8 @@ def parse_attributes(texts: list[str]) -> dict[str, str | int | float | bool]:
             raise typer.BadParameter(
                 f"{text[:40]!r} is not NAME=VALUE such as has_clinic=true", param_hint="'--attribute'"
             )
-        attributes[name.strip()] = _value(value.strip())
+        attributes[name.strip()] = attribute_value(value.strip())
     return attributes
-
-
-def _value(text: str) -> str | int | float | bool:
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _FRACTION.fullmatch(text):
-        return float(text)
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    return text
 
 
 def _checked_place(text: str | None) -> str | None:

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from maillage.kernel.errors import Invalid, Malformed
 from maillage.kernel.site_files.roll import Rejection, Roll
-from maillage.kernel.sites import AttributeValue, Site
+from maillage.kernel.sites import Site, attribute_value
 
 LINE_BYTES_MAX = 1 << 17
 """Longest line that is read at all, as long as the longest field that Python's csv module takes."""
@@ -23,8 +23,6 @@ OPTIONAL = ("country", "region", "tz")
 
 _BOM = b"\xef\xbb\xbf"
 _DEGREES = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})", re.ASCII)
-_FRACTION = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,15}", re.ASCII)
 
 
 def read_csv(stream: BinaryIO) -> Iterator[Site | Rejection]:
@@ -181,7 +179,9 @@ class _Layout:
             tz=self._text(fields, "tz"),
             country=self._text(fields, "country").upper(),
             region=self._text(fields, "region"),
-            attributes={name: _value(text) for name, column in self._attributes if (text := fields[column].strip())},
+            attributes={
+                name: attribute_value(text) for name, column in self._attributes if (text := fields[column].strip())
+            },
         )
 
     def _text(self, fields: list[str], name: str) -> str:
@@ -194,14 +194,3 @@ def _degrees(text: str, field: str) -> float:
     if not _DEGREES.fullmatch(text):
         raise Invalid(field, f"{text[:40]!r} is not a number of degrees, such as 36.3313")
     return float(text)
-
-
-def _value(text: str) -> AttributeValue:
-    """A number or a truth where the text is plainly one. ``007`` is a code, ``1e5`` may be a name: both stay text."""
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _FRACTION.fullmatch(text):
-        return float(text)
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    return text
