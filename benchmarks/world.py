@@ -9,8 +9,8 @@ from pathlib import Path
 
 from maillage.engines.clocks import SystemClock
 from maillage.engines.file_snapshots import FileSnapshots
-from maillage.engines.inproc_bus import InprocBus
 from maillage.engines.sqlite_journal import SqliteJournal
+from maillage.kernel.announcer import Announcer
 from maillage.kernel.asks import Ask
 from maillage.kernel.capacity import PoolPlan, set_capacity, set_site
 from maillage.kernel.errors import Refusal
@@ -37,10 +37,10 @@ class Kernel:
         self.journal = SqliteJournal(folder)
         self.snapshots = FileSnapshots(folder / "snapshots")
         self.clock = SystemClock()
-        bus = InprocBus()
-        self.keeper = Keeper(self.journal, self.snapshots, self.clock, bus)
+        announcer = Announcer()
+        self.keeper = Keeper(self.journal, self.snapshots, self.clock, announcer)
         self.finder = Finder(lambda: self.keeper.ledger, self.keeper.policy)
-        bus.subscribe(self.finder.listen)
+        announcer.subscribe(self.finder.listen)
         gc.set_threshold(50_000, 20, 100)  # as a running chain does
 
     def lay_out(self, sites: Iterable[Site], pools: dict[str, int]) -> None:

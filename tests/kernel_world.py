@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from maillage.engines.clocks import ManualClock
-from maillage.engines.inproc_bus import InprocBus
 from maillage.engines.memory_journal import MemoryJournal
 from maillage.engines.memory_snapshots import MemorySnapshots
+from maillage.kernel.announcer import Announcer
 from maillage.kernel.asks import Ask, Near
 from maillage.kernel.calendars import CalendarDocument
 from maillage.kernel.capacity import PoolPlan, set_capacity, set_site
@@ -48,11 +48,11 @@ class World:
         self.clock = ManualClock(NOW)
         self.journal = journal or MemoryJournal()
         self.snapshots = MemorySnapshots()
-        self.bus = InprocBus()
+        self.announcer = Announcer()
         self.policy = Policy(book=book)
-        self.keeper = Keeper(self.journal, self.snapshots, self.clock, self.bus, self.policy)
+        self.keeper = Keeper(self.journal, self.snapshots, self.clock, self.announcer, self.policy)
         self.heard: list[Committed] = []
-        self.bus.subscribe(self.heard.append)
+        self.announcer.subscribe(self.heard.append)
 
     @property
     def ledger(self) -> Ledger:
@@ -171,7 +171,7 @@ class World:
 
     def restart(self) -> None:
         """As after a crash: whatever was in memory is gone."""
-        self.keeper = Keeper(self.journal, self.snapshots, self.clock, self.bus, self.policy)
+        self.keeper = Keeper(self.journal, self.snapshots, self.clock, self.announcer, self.policy)
 
     def take_snapshot(self) -> int:
         return take_snapshot(self.journal, self.snapshots)

@@ -12,10 +12,9 @@ from typing import Any, TypeVar
 from maillage.engines.clocks import ManualClock, SystemClock
 from maillage.engines.file_snapshots import FileSnapshots
 from maillage.engines.folder_lock import FolderInUse, FolderLock
-from maillage.engines.inproc_bus import InprocBus
 from maillage.engines.sqlite_journal import SqliteJournal
 from maillage.engines.sqlite_records import SqliteRecords
-from maillage.kernel.access import Access
+from maillage.kernel.announcer import Announcer
 from maillage.kernel.feed import Feed
 from maillage.kernel.find import Finder
 from maillage.kernel.keeper import Keeper
@@ -27,6 +26,7 @@ from maillage.kernel.prices import DEFAULT_BOOK, PriceBook
 from maillage.kernel.recovery import take_snapshot
 from maillage.kernel.snapshots import encode_ledger
 from maillage.kernel.writer import Writer
+from maillage.tenancy.access import Access
 
 __all__ = ["Chain", "FolderInUse", "ManualClock", "open_chain", "remove_chain", "run"]
 
@@ -50,18 +50,18 @@ class Chain:
         self.journal = SqliteJournal(folder)
         self.snapshots = FileSnapshots(folder / "snapshots")
         self.records = SqliteRecords(folder)
-        self.bus = InprocBus()
+        self.announcer = Announcer()
         self.policy = Policy(_kinds(self.records), self.records.price_book() or DEFAULT_BOOK)
-        self.keeper = Keeper(self.journal, self.snapshots, clock, self.bus, self.policy)
+        self.keeper = Keeper(self.journal, self.snapshots, clock, self.announcer, self.policy)
         self.writer = Writer(self.keeper)
         self.finder = Finder(lambda: self.keeper.ledger, self.policy)
         self.office = Office(self.writer, self.finder, self.policy, clock)
         self.access = Access(self.records, clock)
-        self.feed = Feed(self.journal, self.bus)
+        self.feed = Feed(self.journal, self.announcer)
         self._snapshot_pos = self.snapshots.newest_pos()
         self._snapshot_task: asyncio.Task[None] | None = None
-        self.bus.subscribe(self.finder.listen)
-        self.bus.subscribe(self._snapshot_when_due)
+        self.announcer.subscribe(self.finder.listen)
+        self.announcer.subscribe(self._snapshot_when_due)
 
     async def __aenter__(self) -> "Chain":
         # Leases are invisible to the collector and what was loaded is frozen; what remains is short-lived, and

@@ -9,10 +9,10 @@ import pytest
 from maillage.engines.sqlite_records import SqliteRecords
 from maillage.kernel.errors import AlreadyExists
 from maillage.kernel.kinds import Kind
-from maillage.kernel.ports import ApiKey, Records, Tenant
 from maillage.kernel.prices import DEFAULT_BOOK, PriceBook, PriceEntry
+from maillage.tenancy.ports import ApiKey, Tenant
 
-Open = Callable[[], Records]
+Open = Callable[[], SqliteRecords]
 ACME, OTHER = Tenant("acme", "Acme", "tenant", 1), Tenant("other", "Übermorgen & Söhne", "node", 2)
 
 
@@ -23,33 +23,33 @@ def key(number: int, tenant: str = "acme") -> ApiKey:
 @pytest.fixture(params=[SqliteRecords])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Opens the same records each time."""
-    engine: Callable[[Path], Records] = request.param
+    engine: Callable[[Path], SqliteRecords] = request.param
     return lambda: engine(tmp_path / "data")
 
 
 @pytest.fixture
-def records(reopen: Open) -> Records:
+def records(reopen: Open) -> SqliteRecords:
     return reopen()
 
 
-def test_new_records_are_empty(records: Records) -> None:
+def test_new_records_are_empty(records: SqliteRecords) -> None:
     assert (records.tenants(), records.live_keys(), records.kinds(), records.price_book()) == ([], [], [], None)
 
 
-def test_tenants_are_kept_in_the_order_in_which_they_came(records: Records, reopen: Open) -> None:
+def test_tenants_are_kept_in_the_order_in_which_they_came(records: SqliteRecords, reopen: Open) -> None:
     records.add_tenant(ACME)
     records.add_tenant(OTHER)
     assert records.tenants() == reopen().tenants() == [ACME, OTHER]
 
 
-def test_a_tenant_that_is_there_already_stays_as_it_is(records: Records) -> None:
+def test_a_tenant_that_is_there_already_stays_as_it_is(records: SqliteRecords) -> None:
     records.add_tenant(ACME)
     with pytest.raises(AlreadyExists, match="acme"):
         records.add_tenant(Tenant("acme", "Another", "operator", 9))
     assert records.tenants() == [ACME]
 
 
-def test_keys_live_until_they_are_revoked(records: Records, reopen: Open) -> None:
+def test_keys_live_until_they_are_revoked(records: SqliteRecords, reopen: Open) -> None:
     records.add_tenant(ACME)
     for number in (1, 2, 3):
         records.add_key(key(number))
@@ -59,7 +59,7 @@ def test_keys_live_until_they_are_revoked(records: Records, reopen: Open) -> Non
     assert records.live_keys() == reopen().live_keys() == [key(1), key(3)]
 
 
-def test_a_key_that_was_revoked_does_not_come_back(records: Records) -> None:
+def test_a_key_that_was_revoked_does_not_come_back(records: SqliteRecords) -> None:
     records.add_tenant(ACME)
     records.add_key(key(1))
     records.revoke_key("key-1", 10)
@@ -68,7 +68,7 @@ def test_a_key_that_was_revoked_does_not_come_back(records: Records) -> None:
     assert records.live_keys() == []
 
 
-def test_a_kind_is_added_or_changed(records: Records, reopen: Open) -> None:
+def test_a_kind_is_added_or_changed(records: SqliteRecords, reopen: Open) -> None:
     records.put_kind(Kind("locker", "box"))
     records.put_kind(Kind("drone_pad", "pad", "places to land"))
     records.put_kind(Kind("locker", "locker", "with a lock"))
@@ -76,7 +76,7 @@ def test_a_kind_is_added_or_changed(records: Records, reopen: Open) -> None:
     assert records.kinds() == reopen().kinds() == expected
 
 
-def test_the_last_price_book_counts(records: Records, reopen: Open) -> None:
+def test_the_last_price_book_counts(records: SqliteRecords, reopen: Open) -> None:
     book = PriceBook("EUR", [PriceEntry("cpu", "0.05", "spot", "AR", "wm-1", [(8, 20)])], 60)
     records.put_price_book(DEFAULT_BOOK)
     records.put_price_book(book)

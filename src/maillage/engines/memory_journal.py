@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from maillage.kernel.ports import Batch
+from maillage.kernel.ports import Batch, require_contiguous
 
 
 class MemoryJournal:
@@ -11,16 +11,18 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._batches: list[Batch] = []
 
-    def append(self, batch: Batch) -> None:
-        if batch.pos != self.end():
-            raise ValueError(f"the batch starts at event {batch.pos}, the journal ends at {self.end()}")
-        self._batches.append(batch)
+    def append(self, *batches: Batch) -> None:
+        require_contiguous(self.end(), batches)
+        self._batches += batches
 
     def end(self) -> int:
         return self._batches[-1].pos + self._batches[-1].count if self._batches else 0
 
     def read(self, pos: int = 0) -> Iterator[Batch]:
         return (batch for batch in list(self._batches) if batch.pos + batch.count > pos)
+
+    def sources(self) -> dict[str, int]:
+        return {batch.source: batch.source_end for batch in self._batches if batch.source}
 
     def close(self) -> None:
         return

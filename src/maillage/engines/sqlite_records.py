@@ -7,8 +7,8 @@ import msgspec
 
 from maillage.kernel.errors import AlreadyExists
 from maillage.kernel.kinds import Kind
-from maillage.kernel.ports import ApiKey, Tenant
 from maillage.kernel.prices import PriceBook
+from maillage.tenancy.ports import ApiKey, Tenant
 
 FILE_NAME = "records.db"
 

@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from itertools import islice
 
+from maillage.kernel.announcer import Announcer
 from maillage.kernel.events import Event, decode_events
-from maillage.kernel.ports import Bus, Committed, Journal
+from maillage.kernel.ports import Committed, Journal
 
 BATCHES_AT_ONCE = 64
 
 
 class Feed:
-    """Reads the journal itself, so that a follower who was away misses nothing; the bus only says when to look."""
+    """Reads the journal itself, so that a follower who was away misses nothing; it is only told when to look."""
 
-    def __init__(self, journal: Journal, bus: Bus) -> None:
+    def __init__(self, journal: Journal, announcer: Announcer) -> None:
         self._journal = journal
         self._grown = asyncio.Event()
-        bus.subscribe(self._notice)
+        announcer.subscribe(self._notice)
 
     @property
     def end(self) -> int:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from maillage.kernel.announcer import Announcer
 from maillage.kernel.errors import Refusal
 from maillage.kernel.events import encode_events
 from maillage.kernel.moves import end_leases, expire_holds
 from maillage.kernel.policy import Policy
-from maillage.kernel.ports import Batch, Bus, Clock, Committed, Journal, SnapshotStore
+from maillage.kernel.ports import Batch, Clock, Committed, Journal, SnapshotStore
 from maillage.kernel.recovery import recover
 from maillage.kernel.scribe import Scribe
 
@@ -26,12 +27,17 @@ class Keeper:
     """``decide`` changes memory, ``commit`` makes it durable; nobody may be answered between the two."""
 
     def __init__(
-        self, journal: Journal, snapshots: SnapshotStore, clock: Clock, bus: Bus, policy: Policy | None = None
+        self,
+        journal: Journal,
+        snapshots: SnapshotStore,
+        clock: Clock,
+        announcer: Announcer,
+        policy: Policy | None = None,
     ) -> None:
         self.journal = journal
         self.snapshots = snapshots
         self.clock = clock
-        self.bus = bus
+        self.announcer = announcer
         self.policy = policy or Policy()
         self.ledger = recover(journal, snapshots)
 
@@ -62,9 +68,9 @@ class Keeper:
             self.journal.append(Batch(pos, len(events), encode_events(events)))
 
     def publish(self, decided: Decided) -> None:
-        """Tell the bus what is durable now."""
+        """Tell whoever listens what is durable now."""
         if decided.committed.events:
-            self.bus.publish(decided.committed)
+            self.announcer.publish(decided.committed)
 
     def rebuild(self) -> None:
         """Drop the ledger in memory and bring it back from what is durable."""

@@ -1,6 +1,6 @@
 """What the kernel needs from outside. Engines implement these; ``bootstrap`` alone chooses among them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -17,19 +17,34 @@ class Clock(Protocol):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """One durable commit: ``pos`` is the number of its first event, ``body`` a JSON array of ``count`` events."""
+    """One durable commit: ``pos`` is the number of its first event, ``body`` a JSON array of ``count`` events.
+
+    In a journal that merges those of several owners, ``source`` names the owner, and ``source_end`` is the number that
+    the owner's next event had after this batch.
+    """
 
     pos: int
     count: int
     body: bytes
+    source: str = ""
+    source_end: int = 0
+
+
+def require_contiguous(end: int, batches: Sequence[Batch]) -> int:
+    """Where a journal that ends at ``end`` will end with these; ValueError if they don't follow on."""
+    for batch in batches:
+        if batch.pos != end:
+            raise ValueError(f"the batch starts at event {batch.pos}, the journal ends at {end}")
+        end += batch.count
+    return end
 
 
 class Journal(Protocol):
     """Append-only and durable: what ``append`` has returned from survives a power cut."""
 
-    def append(self, batch: Batch) -> None:
-        """Make a batch durable, whole or not at all. OSError or the engine's own error means that it was not kept;
-        a batch that does not start at ``end()`` is a ValueError."""
+    def append(self, *batches: Batch) -> None:
+        """Make batches durable, all of them whole or nothing at all. OSError or the engine's own error means that they
+        were not kept; one that does not start where the journal ends is a ValueError."""
         ...
 
     def end(self) -> int:
@@ -38,6 +53,10 @@ class Journal(Protocol):
 
     def read(self, pos: int = 0) -> Iterator[Batch]:
         """Batches in order, from the one that holds event ``pos`` on."""
+        ...
+
+    def sources(self) -> dict[str, int]:
+        """For each source that was named, the ``source_end`` of its last batch."""
         ...
 
     def close(self) -> None: ...
@@ -60,49 +79,8 @@ class Committed(NamedTuple):
     events: list[Event]
 
 
-class Bus(Protocol):
-    """Carries committed events to whoever listens, in order."""
-
-    def publish(self, committed: Committed) -> None: ...
-
-    def subscribe(self, listener: Callable[[Committed], None]) -> Callable[[], None]:
-        """Call ``listener`` for all that is published from now on; returns what ends the subscription."""
-        ...
-
-
-class Tenant(msgspec.Struct, frozen=True):
-    """``role`` is operator, tenant or node; ``created_at`` seconds UTC."""
-
-    id: str
-    name: str
-    role: str
-    created_at: int
-
-
-class ApiKey(msgspec.Struct, frozen=True):
-    """``digest`` is the SHA-256 of the whole key: the key itself is never stored."""
-
-    id: str
-    tenant: str
-    name: str
-    digest: str
-    created_at: int
-
-
-class Records(Protocol):
-    """The operator's records: tenants, keys, kinds, the price book. Each call is durable when it returns."""
-
-    def tenants(self) -> list[Tenant]: ...
-
-    def add_tenant(self, tenant: Tenant) -> None: ...
-
-    def live_keys(self) -> list[ApiKey]:
-        """Keys that were not revoked, oldest first."""
-        ...
-
-    def add_key(self, key: ApiKey) -> None: ...
-
-    def revoke_key(self, key_id: str, at: int) -> None: ...
+class PolicyRecords(Protocol):
+    """What the operator has decided for the whole chain. Each call is durable when it returns."""
 
     def kinds(self) -> list[Kind]:
         """Kinds that the chain added to the default ones, or changed."""
@@ -113,5 +91,3 @@ class Records(Protocol):
     def price_book(self) -> PriceBook | None: ...
 
     def put_price_book(self, book: PriceBook) -> None: ...
-
-    def close(self) -> None: ...

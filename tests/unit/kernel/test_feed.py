@@ -11,7 +11,7 @@ from tests.kernel_world import World
 def followed(story: Callable[[World, Feed], Awaitable[None]]) -> None:
     async def tell() -> None:
         world = World()
-        feed = Feed(world.journal, world.bus)
+        feed = Feed(world.journal, world.announcer)
         world.pool("cpu", 1_000)
         await asyncio.wait_for(story(world, feed), 20)
 

@@ -27,7 +27,7 @@ class Chain(World):
     def __init__(self, book: PriceBook | None = None) -> None:
         super().__init__(book or PriceBook())
         self.finder = Finder(lambda: self.ledger, self.policy)
-        self.bus.subscribe(self.finder.listen)
+        self.announcer.subscribe(self.finder.listen)
 
     def row(self, count: int, **sizes: float) -> None:
         """Sites ``s-1``, ``s-2``, ... each ten kilometres further north, the first on the spot."""

@@ -246,7 +246,7 @@ def test_a_listener_that_fails_does_not_stop_the_writer(caplog: pytest.LogCaptur
         raise RuntimeError("a listener's mistake")
 
     async def story(shop: Shop) -> None:
-        shop.bus.subscribe(faulty)
+        shop.announcer.subscribe(faulty)
         assert await shop.ask() == "wm-1~3"
         assert await shop.ask() == "wm-1~4"
 
@@ -259,7 +259,7 @@ def test_the_bus_hears_of_what_is_durable_only_and_in_order() -> None:
     heard_before_durable: list[int] = []
 
     async def story(shop: Shop) -> None:
-        shop.bus.subscribe(
+        shop.announcer.subscribe(
             lambda committed: (
                 heard_before_durable.append(committed.pos)
                 if committed.pos + len(committed.events) > shop.journal.end()

@@ -16,8 +16,8 @@ from maillage.faces.http.gate import AsgiApp, Gate
 from maillage.faces.http.hot import HotRoutes
 from maillage.faces.http.request import DocumentRequest
 from maillage.faces.http.routes import capacity, chain_wide, events, health, leases, money, offers, sites, tenants
-from maillage.kernel.access import Principal
 from maillage.kernel.errors import Invalid, Malformed, Refusal
+from maillage.tenancy.access import Principal
 
 HANDLERS = [
     *health.HANDLERS,

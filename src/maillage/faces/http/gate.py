@@ -6,8 +6,8 @@ from typing import Any
 
 from maillage.faces import problems
 from maillage.faces.http.answers import Receive, Scope, Send, TooLarge, send_problem
-from maillage.kernel.access import Access, Principal
 from maillage.kernel.errors import Refusal
+from maillage.tenancy.access import Access, Principal
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ import msgspec
 from maillage.bootstrap import Chain
 from maillage.faces import problems
 from maillage.faces.http.answers import JSON, Receive, Scope, Send, decoded, read_body, send_body, send_json
-from maillage.kernel.access import Principal
 from maillage.kernel.asks import Ask
 from maillage.kernel.documents import KEY_MAX, AskDocument, LeaseDocument, ask_of, digest_of
 from maillage.kernel.errors import Invalid, Refusal
+from maillage.tenancy.access import Principal
 
 BATCH_MAX = 1_000
 

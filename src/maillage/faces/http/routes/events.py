@@ -10,10 +10,10 @@ from litestar.response import Stream
 
 from maillage.bootstrap import Chain
 from maillage.faces.http.routes.parameters import Caller, TheChain
-from maillage.kernel.access import Principal
 from maillage.kernel.cloudevents import cloud_event
 from maillage.kernel.errors import Invalid
 from maillage.kernel.events import Event, Resized, SiteSet
+from maillage.tenancy.access import Principal
 
 KEEP_ALIVE_S = 15.0
 """A comment is sent after so much silence, so that whatever stands between does not close the line."""

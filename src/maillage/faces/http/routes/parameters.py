@@ -6,9 +6,9 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from maillage.bootstrap import Chain
-from maillage.kernel.access import Principal
 from maillage.kernel.errors import Invalid
 from maillage.kernel.sites import check_position
+from maillage.tenancy.access import Principal
 
 PAGE_MAX = 1_000
 PAGE_DEFAULT = 100

@@ -8,8 +8,8 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from maillage.faces.http.routes.parameters import Caller, TheChain
-from maillage.kernel.ports import ApiKey, Tenant
 from maillage.kernel.times import format_time
+from maillage.tenancy.ports import ApiKey, Tenant
 
 Role = Literal["operator", "tenant", "node"]
 

@@ -6,8 +6,8 @@ import pytest
 
 from maillage.engines.clocks import ManualClock
 from maillage.engines.sqlite_records import SqliteRecords
-from maillage.kernel.access import OPERATOR_TENANT, Access, Principal
 from maillage.kernel.errors import AlreadyExists, Invalid, NotAllowed, NotFound
+from maillage.tenancy.access import OPERATOR_TENANT, Access, Principal
 from tests.kernel_world import NOW
 
 GIVEN = "a-key-that-was-given-at-start"

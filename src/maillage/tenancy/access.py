@@ -11,7 +11,8 @@ import msgspec
 
 from maillage.kernel.errors import Invalid, NotAllowed, NotFound
 from maillage.kernel.leases import LeaseClass
-from maillage.kernel.ports import ApiKey, Clock, Records, Tenant
+from maillage.kernel.ports import Clock
+from maillage.tenancy.ports import ApiKey, TenancyRecords, Tenant
 
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ROLES = ("operator", "tenant", "node")
@@ -47,7 +48,7 @@ class Principal(msgspec.Struct, frozen=True):
 class Access:
     """Keys by digest, read once from the records and kept in step with them."""
 
-    def __init__(self, records: Records, clock: Clock) -> None:
+    def __init__(self, records: TenancyRecords, clock: Clock) -> None:
         self._records = records
         self._clock = clock
         self._tenants = {tenant.id: tenant for tenant in records.tenants()}
