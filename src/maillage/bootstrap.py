@@ -19,7 +19,7 @@ from maillage.kernel.feed import Feed
 from maillage.kernel.find import Finder
 from maillage.kernel.keeper import Keeper
 from maillage.kernel.kinds import DEFAULT_KINDS, Kind
-from maillage.kernel.office import Office
+from maillage.kernel.owner import OwnerOffice
 from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Clock, Committed
 from maillage.kernel.prices import DEFAULT_BOOK, PriceBook
@@ -55,7 +55,7 @@ class Chain:
         self.keeper = Keeper(self.journal, self.snapshots, clock, self.announcer, self.policy)
         self.writer = Writer(self.keeper)
         self.finder = Finder(lambda: self.keeper.ledger, self.policy)
-        self.office = Office(self.writer, self.finder, self.policy, clock)
+        self.office = OwnerOffice(self.writer, self.finder, self.policy, clock)
         self.access = Access(self.records, clock)
         self.feed = Feed(self.journal, self.announcer)
         self._snapshot_pos = self.snapshots.newest_pos()

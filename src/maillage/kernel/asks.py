@@ -23,7 +23,8 @@ class Near(msgspec.Struct, frozen=True):
 class Ask(msgspec.Struct, frozen=True, gc=False):
     """``needs`` maps kinds to thousandths. ``start`` None means now, ``end`` FOREVER means open.
 
-    Either ``site`` or ``near`` is set. ``max_price`` (micro-units) caps the whole amount of a lease with an end and
+    One of ``site``, ``sites`` and ``near`` is set; ``sites``, and ``near`` with a ``count``, ask for a lease at each of
+    several sites or at none. ``max_price`` (micro-units) caps the whole amount of a lease with an end and
     the price an hour of an open one. ``hold_s`` makes the lease a hold that must be confirmed in time.
     """
 
@@ -37,6 +38,12 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     attributes: dict[str, str | int | float | bool] | None = None
     limit: int = DEFAULT_LIMIT
     hold_s: int | None = None
+    count: int | None = None
+    sites: tuple[str, ...] | None = None
+
+    @property
+    def asks_for_several(self) -> bool:
+        return self.sites is not None or self.count is not None
 
     def interval(self, now: int) -> tuple[int, int]:
         """``[start, end)`` as of now, or Invalid where it lies in the past, is empty, or reaches too far."""

@@ -46,7 +46,9 @@ def _subject(event: Event) -> str:
     """What the event is about: the lease, else the kind of the pool, else the site."""
     if isinstance(event, SiteSet):
         return event.site
-    return event.kind if isinstance(event, Resized) else event.lease
+    if isinstance(event, Resized):
+        return event.kind
+    return event.lease or event.site  # a key may be made void that was granted nothing
 
 
 def _fields(event: Event) -> dict[str, Any]:

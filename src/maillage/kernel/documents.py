@@ -26,6 +26,8 @@ ShortText = Annotated[str, Meta(max_length=64)]
 TimeText = Annotated[str, Meta(max_length=64, examples=["2026-12-01T08:00:00Z"])]
 NOTICE_MAX_S = 30 * 86_400
 KEY_MAX = 255
+SEVERAL_MAX = 1_000
+"""Sites that one ask may want a lease at."""
 
 
 class NearDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +52,13 @@ class AskDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     attributes: Annotated[dict[ShortText, AttributeValue], Meta(max_length=16)] | None = None
     limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX)] = DEFAULT_LIMIT
     hold_s: Annotated[int, Meta(ge=1, le=HOLD_MAX_S)] | None = None
+    count: Annotated[int, Meta(ge=1, le=SEVERAL_MAX, description="this many sites near the place, or none")] | None = (
+        None
+    )
+    sites: (
+        Annotated[list[ShortText], Meta(min_length=1, max_length=SEVERAL_MAX, description="all of these, or none")]
+        | None
+    ) = None
 
 
 class LeasePrice(msgspec.Struct, frozen=True):
@@ -75,6 +84,12 @@ class LeaseDocument(msgspec.Struct, frozen=True, rename={"lease_class": "class"}
     price: LeasePrice
     reason: str | None
     as_of: str
+
+
+class LeasesGrantedDocument(msgspec.Struct, frozen=True):
+    """The leases of an ask for several sites."""
+
+    leases: list[LeaseDocument]
 
 
 class OfferDocument(msgspec.Struct, frozen=True):
@@ -161,8 +176,12 @@ def ask_of(document: AskDocument, policy: Policy) -> Ask:
         if kind not in policy.kinds:
             policy.require_kind(kind)
         needs[kind] = to_thousandths(quantity, "needs")
-    if (document.site is None) == (document.near is None):
-        raise Invalid("site", "say either a site or near a place, not both and not neither")
+    if sum(place is not None for place in (document.site, document.sites, document.near)) != 1:
+        raise Invalid("site", "say either a site, or sites, or near a place: one of the three")
+    if document.count is not None and document.near is None:
+        raise Invalid("count", "goes with near a place; for several sites by name say sites")
+    if document.sites is not None and len(set(document.sites)) < len(document.sites):
+        raise Invalid("sites", "names a site twice")
     near = None
     if document.near is not None:
         place = document.near
@@ -179,6 +198,8 @@ def ask_of(document: AskDocument, policy: Policy) -> Ask:
         document.attributes,
         document.limit,
         document.hold_s,
+        document.count,
+        None if document.sites is None else tuple(document.sites),
     )
 
 

@@ -78,6 +78,14 @@ class KeyReused(Refusal):
     category = Category.INVALID
 
 
+class KeyVoid(Refusal):
+    """The idempotency key was made void at this site: its ask went elsewhere after an answer had been lost."""
+
+    slug = "idempotency-key-void"
+    title = "This idempotency key counts no more here"
+    category = Category.REFUSED
+
+
 class NotAllowed(Refusal):
     """The caller's role does not include this."""
 

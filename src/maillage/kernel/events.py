@@ -105,6 +105,17 @@ class Ended(_Event, tag="ended"):
     charge: int = 0
 
 
+class Voided(_Event, tag="voided"):
+    """A tenant's idempotency key was made void: whoever asked never heard the answer and went elsewhere. A lease that
+    it had been granted stopped at ``end`` and costs nothing; the key is granted nothing for the rest of its day."""
+
+    topic: ClassVar[str] = "lease.voided"
+    tenant: str
+    key: str
+    lease: str | None = None
+    end: int = 0
+
+
 class Measured(_Event, tag="measured"):
     """What a lease really used since the last report, per meter, in thousandths of the meter's unit."""
 
@@ -113,7 +124,7 @@ class Measured(_Event, tag="measured"):
     meters: dict[str, int]
 
 
-Event = SiteSet | Resized | Leased | Confirmed | Extended | Released | Expired | Reclaimed | Ended | Measured
+Event = SiteSet | Resized | Leased | Confirmed | Extended | Released | Expired | Reclaimed | Ended | Voided | Measured
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(list[Event])

@@ -13,7 +13,7 @@ import numpy as np
 
 from maillage.kernel.asks import Ask, Near
 from maillage.kernel.bounds import Bounds
-from maillage.kernel.events import Expired, Reclaimed, Released, Resized, SiteSet
+from maillage.kernel.events import Expired, Reclaimed, Released, Resized, SiteSet, Voided
 from maillage.kernel.geo import SiteIndex, chord_of_km, km_of_chord, unit_vector
 from maillage.kernel.latency import reach_km
 from maillage.kernel.leases import charge_micro
@@ -78,7 +78,7 @@ class Finder:
                 return
             if isinstance(event, Resized):
                 self.bounds.forget(self._numbers[event.site], (event.kind,))
-            elif isinstance(event, Released | Expired | Reclaimed):
+            elif isinstance(event, Released | Expired | Reclaimed | Voided) and event.lease is not None:
                 self.bounds.forget(self._numbers[event.site], ledger.leases[event.lease].needs)
 
     def find(self, ask: Ask, now: int) -> Found:

@@ -1,9 +1,11 @@
 """Granting: one ask, all its kinds at one site, or nothing."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from maillage.kernel.asks import Ask
-from maillage.kernel.errors import KeyReused, NoCapacity, NoticeTooShort, PriceAboveCap, Refusal, UnknownSite
+from maillage.kernel.errors import KeyReused, KeyVoid, NoCapacity, NoticeTooShort, PriceAboveCap, Refusal, UnknownSite
 from maillage.kernel.events import Leased
 from maillage.kernel.leases import Lease, LeaseClass, charge_micro
 from maillage.kernel.pools import Pool, Shortfall
@@ -34,7 +36,7 @@ def grant(scribe: Scribe, order: Order) -> Lease:
     refusals: list[Refusal] = []
     for site in order.sites:
         try:
-            return _grant_at(scribe, order, site, start, end)
+            return _record(scribe, order, _prepare(scribe, order, site, start, end), order.key)
         except Refusal as refusal:
             refusals.append(refusal)
     if len(refusals) == 1:
@@ -46,13 +48,60 @@ def grant(scribe: Scribe, order: Order) -> Lease:
     )
 
 
+def grant_all(scribe: Scribe, order: Order, count: int) -> list[Lease]:
+    """A lease at each of ``count`` of the order's sites, the first that can, or at none at all.
+
+    Sites have nothing in common, so what each would give can be found out before anything is recorded.
+    """
+    if order.key is not None:
+        items = [msgspec.structs.replace(order, key=item_key(order.key, number)) for number in range(count)]
+        again = [lease for item in items if (lease := remembered(scribe, item)) is not None]
+        if again:
+            return again
+    start, end = order.ask.interval(scribe.now)
+    given: list[_Grant] = []
+    refused: dict[str, Refusal] = {}
+    for site in order.sites:
+        if len(given) == count:
+            break
+        try:
+            given.append(_prepare(scribe, order, site, start, end))
+        except Refusal as refusal:
+            refused[site] = refusal
+    if len(given) < count:
+        raise too_few(len(given), count, refused)
+    keys = [None if order.key is None else item_key(order.key, number) for number in range(count)]
+    return [_record(scribe, order, one, key) for one, key in zip(given, keys, strict=True)]
+
+
+def item_key(key: str, number: int) -> str:
+    """The key of one lease of several that were asked for as one. The first has the key itself, so that the key is
+    known again whatever body it comes with."""
+    return f"{key}/{number}" if number else key
+
+
+def too_few(able: int, count: int, refused: Mapping[str, Refusal]) -> NoCapacity:
+    """The refusal of an ask for several sites, with why each site refused."""
+    said = next(iter(refused.values())).detail if refused else "no other site is within reach"
+    return NoCapacity(
+        f"{able} of the {count} sites asked for can grant it, so none was taken; {said}",
+        reasons=[],
+        able=able,
+        count=count,
+        refused={site: refusal.slug for site, refusal in refused.items()},
+    )
+
+
 def remembered(scribe: Scribe, order: Order) -> Lease | None:
-    """The lease that this key was granted before; KeyReused when that was for another body."""
+    """The lease that this key was granted before; KeyReused when that was for another body, KeyVoid where it was made
+    void."""
     if order.key is None:
         return None
     granted = scribe.ledger.granted_key(order.tenant, order.key, scribe.now)
     if granted is None:
         return None
+    if not granted.lease:
+        raise KeyVoid(f"the key {order.key[:64]!r} was made void here, since its ask was granted elsewhere or given up")
     if granted.digest != order.digest:
         raise KeyReused(
             f"the key {order.key[:64]!r} was granted {granted.lease} for another body; use a new key for a new ask",
@@ -61,7 +110,18 @@ def remembered(scribe: Scribe, order: Order) -> Lease | None:
     return scribe.ledger.leases[granted.lease]
 
 
-def _grant_at(scribe: Scribe, order: Order, site_id: str, start: int, end: int) -> Lease:
+class _Grant(msgspec.Struct, frozen=True, gc=False):
+    """What a site can give, found out and not yet recorded."""
+
+    site: str
+    start: int
+    end: int
+    per_hour: int
+    displaced: list[Lease]
+
+
+def _prepare(scribe: Scribe, order: Order, site_id: str, start: int, end: int) -> _Grant:
+    """What the site would grant, or its refusal. Changes nothing."""
     ledger, ask = scribe.ledger, order.ask
     site = ledger.sites.get(site_id)
     if site is None:
@@ -86,13 +146,18 @@ def _grant_at(scribe: Scribe, order: Order, site_id: str, start: int, end: int) 
                 amount=from_micro(amount),
                 max_price=from_micro(ask.max_price),
             )
-    if displaced:
+    return _Grant(site_id, start, end, per_hour, displaced)
+
+
+def _record(scribe: Scribe, order: Order, given: _Grant, key: str | None) -> Lease:
+    ledger, ask, site_id = scribe.ledger, order.ask, given.site
+    if given.displaced:
         # Reclaims come first in the journal, so the new lease's number is known only by counting them.
-        lease_id = f"{site_id}~{ledger.next_seq(site_id) + len(displaced)}"
-        reclaim(scribe, displaced, start, lease_id)
+        lease_id = f"{site_id}~{ledger.next_seq(site_id) + len(given.displaced)}"
+        reclaim(scribe, given.displaced, given.start, lease_id)
     seq = ledger.next_seq(site_id)
     lease_id = f"{site_id}~{seq}"
-    hold_until = None if ask.hold_s is None else min(scribe.now + ask.hold_s, end)
+    hold_until = None if ask.hold_s is None else min(scribe.now + ask.hold_s, given.end)
     scribe.record(
         Leased(
             site_id,
@@ -101,12 +166,12 @@ def _grant_at(scribe: Scribe, order: Order, site_id: str, start: int, end: int) 
             lease_id,
             order.tenant,
             ask.needs,
-            start,
-            end,
+            given.start,
+            given.end,
             ask.cls,
-            per_hour,
+            given.per_hour,
             hold_until,
-            order.key,
+            key,
             order.digest,
         )
     )

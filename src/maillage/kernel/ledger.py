@@ -24,6 +24,7 @@ from maillage.kernel.events import (
     Released,
     Resized,
     SiteSet,
+    Voided,
 )
 from maillage.kernel.leases import Lease, LeaseState
 from maillage.kernel.pools import TRIM_ABOVE, Pool
@@ -36,7 +37,7 @@ KEY_WINDOW_S = DAY_S
 
 
 class GrantedKey(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The lease that a key was granted, what stands for the body it came with, and when."""
+    """What a key was granted (no lease where it is void), what stands for the body it came with, and when."""
 
     lease: str
     digest: str
@@ -70,6 +71,7 @@ class Ledger:
             Expired: self._expired,
             Reclaimed: self._reclaimed,
             Ended: self._ended,
+            Voided: self._voided,
             Measured: self._measured,
         }
 
@@ -169,6 +171,11 @@ class Ledger:
 
     def _ended(self, event: Ended) -> None:
         self._stop(self.leases[event.lease], "ended", self.leases[event.lease].end, event.charge)
+
+    def _voided(self, event: Voided) -> None:
+        if event.lease is not None:
+            self._stop(self.leases[event.lease], "released", event.end, 0, "the answer to its ask was lost")
+        self.keep_key(key_name(event.tenant, event.key), GrantedKey("", "", event.at))
 
     def _measured(self, event: Measured) -> None:
         meters = self.measured.setdefault(event.lease, {})

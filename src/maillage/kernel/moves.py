@@ -1,11 +1,11 @@
 """What can be done to a lease after it was granted: confirm, extend, release, measure; and what time does to it."""
 
-from maillage.kernel.errors import Invalid, LeaseState, NotFound
-from maillage.kernel.events import Confirmed, Ended, Expired, Extended, Measured, Released
+from maillage.kernel.errors import Invalid, LeaseState, NotFound, UnknownSite
+from maillage.kernel.events import Confirmed, Ended, Expired, Extended, Measured, Released, Voided
 from maillage.kernel.grants import make_room
 from maillage.kernel.leases import Lease, charge_micro
 from maillage.kernel.reclaim import reclaim
-from maillage.kernel.scribe import Scribe
+from maillage.kernel.scribe import Scribe, View
 from maillage.kernel.times import FOREVER, HORIZON_S, format_end, format_time
 
 METERS_MAX = 64
@@ -13,9 +13,9 @@ ENDS_A_BATCH = 2_000
 """Ended leases entered per batch: on the hour thousands end at once, and an ask should not wait for all of them."""
 
 
-def find_lease(scribe: Scribe, lease_id: str, tenant: str | None) -> Lease:
+def find_lease(view: View, lease_id: str, tenant: str | None) -> Lease:
     """The lease, if it exists and (where a tenant is given) is the tenant's own; others learn nothing of it."""
-    lease = scribe.ledger.leases.get(lease_id)
+    lease = view.ledger.leases.get(lease_id)
     if lease is None or tenant not in (None, lease.tenant):
         raise NotFound(f"there is no lease {lease_id[:100]!r}, or it is not yours")
     return lease
@@ -60,6 +60,21 @@ def release(scribe: Scribe, lease_id: str, tenant: str | None) -> Lease:
     charge = 0 if lease.state == "held" else charge_micro(lease.per_hour, end - lease.start)
     scribe.record(Released(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id, end, charge))
     return lease
+
+
+def void(scribe: Scribe, site: str, tenant: str, key: str) -> None:
+    """See to it that a key is granted nothing at this site for the rest of its day, and that what it was granted costs
+    nothing. Twice is the same as once."""
+    if site not in scribe.ledger.sites:
+        raise UnknownSite(f"there is no site {site[:64]!r} here", site=site[:64])
+    granted = scribe.ledger.granted_key(tenant, key, scribe.now)
+    lease = scribe.ledger.leases[granted.lease] if granted is not None and granted.lease else None
+    seq = scribe.ledger.next_seq(site)
+    if lease is not None and lease.is_active:
+        end = max(lease.start, min(scribe.now, lease.end))
+        scribe.record(Voided(site, seq, scribe.now, tenant, key, lease.id, end))
+    elif granted is None:
+        scribe.record(Voided(site, seq, scribe.now, tenant, key))
 
 
 def measure(scribe: Scribe, lease_id: str, meters: dict[str, int]) -> Lease:

@@ -1,19 +1,26 @@
-"""The scribe: what a decision is given. It reads the ledger, and each event it records is applied at once, so that the
-next decision of the same batch sees it."""
+"""What questions and decisions are given: a ledger as of an instant, and for decisions the pen to change it."""
 
 from maillage.kernel.events import Event
 from maillage.kernel.ledger import Ledger
 from maillage.kernel.policy import Policy
 
 
-class Scribe:
-    """One batch of decisions at one instant. ``now`` never lies before the ledger's last event: a clock that jumps
-    back makes time stand still, not run backwards."""
+class View:
+    """A ledger to read, as of ``now`` (seconds UTC)."""
 
-    def __init__(self, ledger: Ledger, policy: Policy, clock_now: int) -> None:
+    def __init__(self, ledger: Ledger, policy: Policy, now: int) -> None:
         self.ledger = ledger
         self.policy = policy
-        self.now = max(clock_now, ledger.now)
+        self.now = now
+
+
+class Scribe(View):
+    """One batch of decisions at one instant. Each event recorded is applied at once, so that the next decision of the
+    batch sees it. ``now`` never lies before the ledger's last event: a clock that jumps back makes time stand still,
+    not run backwards."""
+
+    def __init__(self, ledger: Ledger, policy: Policy, clock_now: int) -> None:
+        super().__init__(ledger, policy, max(clock_now, ledger.now))
         self.first_pos = ledger.pos
         self.events: list[Event] = []
         self.records = 0

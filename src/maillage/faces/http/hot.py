@@ -11,11 +11,12 @@ from maillage.bootstrap import Chain
 from maillage.faces import problems
 from maillage.faces.http.answers import JSON, Receive, Scope, Send, decoded, read_body, send_body, send_json
 from maillage.kernel.asks import Ask
-from maillage.kernel.documents import KEY_MAX, AskDocument, LeaseDocument, ask_of, digest_of
+from maillage.kernel.documents import KEY_MAX, AskDocument, LeaseDocument, LeasesGrantedDocument, ask_of, digest_of
 from maillage.kernel.errors import Invalid, Refusal
 from maillage.tenancy.access import Principal
 
 BATCH_MAX = 1_000
+_NOT_IN_BATCH = Invalid("count", "an ask for several sites is all or nothing and stands by itself, not in a batch")
 
 
 class BatchDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +54,10 @@ class HotRoutes:
         ask = self._checked(document, principal)
         key = _idempotency_key(scope)
         digest = None if key is None else digest_of(document)
+        if ask.asks_for_several:
+            leases = await self._office.lease_all(principal.tenant, ask, key, digest)
+            await send_json(send, 201, LeasesGrantedDocument(leases))
+            return
         lease = await self._office.lease(principal.tenant, ask, key, digest)
         location = ((b"location", f"/v1/leases/{lease.id}".encode()),)
         await send_body(send, 201, JSON, self._encode(lease), location)
@@ -64,7 +69,8 @@ class HotRoutes:
         asks: list[Ask | Refusal] = []
         for item in document.leases:
             try:
-                asks.append(self._checked(item, principal))
+                ask = self._checked(item, principal)
+                asks.append(_NOT_IN_BATCH if ask.asks_for_several else ask)
             except Refusal as refusal:
                 asks.append(refusal)
         key = _idempotency_key(scope)

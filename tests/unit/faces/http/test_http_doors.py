@@ -8,7 +8,7 @@ import pytest
 
 from maillage.faces.http.gate import BODY_MAX, SITE_FILE_MAX
 from maillage.faces.problems import catalogue
-from maillage.kernel.office import Office
+from maillage.kernel.owner import OwnerOffice
 from tests.unit.faces.http.api import Api, ask, assert_problem
 
 JSON = {"Content-Type": "application/json"}
@@ -135,7 +135,7 @@ def test_what_breaks_inside_is_a_problem_without_its_innards(
         raise ZeroDivisionError("a secret of the house")
 
     for name in ("list_leases", "offers", "lease"):
-        monkeypatch.setattr(Office, name, broken)
+        monkeypatch.setattr(OwnerOffice, name, broken)
     for method, path, body in (
         ("GET", "/v1/leases", None),
         ("POST", "/v1/offers", ask()),

@@ -55,7 +55,7 @@ def _may_see(chain: Chain, principal: Principal, event: Event) -> bool:
         return True
     if isinstance(event, SiteSet | Resized):
         return False
-    return chain.office.is_tenants(event.lease, principal.sees)
+    return event.lease is not None and chain.office.is_tenants(event.lease, principal.sees)
 
 
 def _position(text: str) -> int:

@@ -9,7 +9,7 @@ from litestar.params import FromPath, QueryParameter
 from maillage.faces.http.routes.parameters import PAGE_DEFAULT, Caller, Cursor, Limit, TheChain
 from maillage.kernel.billing import Invoice, UsageLine
 from maillage.kernel.errors import Invalid
-from maillage.kernel.office import LeaseFilter
+from maillage.kernel.readings import LeaseFilter
 from maillage.kernel.times import month_bounds, month_of, parse_time
 
 
