@@ -18,7 +18,7 @@ from maillage.kernel.leases import Lease, LeaseClass, LeaseState, charge_micro
 from maillage.kernel.policy import Policy
 from maillage.kernel.pools import Pool
 from maillage.kernel.quantities import from_micro, from_thousandths, to_micro, to_thousandths
-from maillage.kernel.sites import AttributeValue, check_position
+from maillage.kernel.sites import AttributeValue, check_position, store_of
 from maillage.kernel.times import FOREVER, HORIZON_S, format_end, format_time, parse_time
 
 Quantity = int | float | str
@@ -28,6 +28,10 @@ NOTICE_MAX_S = 30 * 86_400
 KEY_MAX = 255
 SEVERAL_MAX = 1_000
 """Sites that one ask may want a lease at."""
+Count = Annotated[int, Meta(ge=1, le=SEVERAL_MAX, description="At so many sites near the place, or at none.")]
+SiteIds = Annotated[
+    list[ShortText], Meta(min_length=1, max_length=SEVERAL_MAX, description="At each of these, or at none.")
+]
 
 
 class NearDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,7 +44,11 @@ class NearDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AskDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"lease_class": "class"}):
-    """What is wanted. Quantities are decimals in the kind's unit; without a start it is now, without an end open."""
+    """What is wanted. Quantities are decimals in the kind's unit; without a start it is now, without an end open.
+
+    Fields that came after version 0.1 are unset and not null where they are left out: then ``digest_of`` says of a body
+    what it said in 0.1, and a key that was granted before an upgrade is known after it.
+    """
 
     needs: Annotated[dict[ShortText, Quantity], Meta(examples=[{"cpu": 4, "memory": 16}])]
     start: TimeText | None = None
@@ -52,13 +60,8 @@ class AskDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     attributes: Annotated[dict[ShortText, AttributeValue], Meta(max_length=16)] | None = None
     limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX)] = DEFAULT_LIMIT
     hold_s: Annotated[int, Meta(ge=1, le=HOLD_MAX_S)] | None = None
-    count: Annotated[int, Meta(ge=1, le=SEVERAL_MAX, description="this many sites near the place, or none")] | None = (
-        None
-    )
-    sites: (
-        Annotated[list[ShortText], Meta(min_length=1, max_length=SEVERAL_MAX, description="all of these, or none")]
-        | None
-    ) = None
+    count: Count | UnsetType | None = UNSET
+    sites: SiteIds | UnsetType | None = UNSET
 
 
 class LeasePrice(msgspec.Struct, frozen=True):
@@ -176,11 +179,12 @@ def ask_of(document: AskDocument, policy: Policy) -> Ask:
         if kind not in policy.kinds:
             policy.require_kind(kind)
         needs[kind] = to_thousandths(quantity, "needs")
-    if sum(place is not None for place in (document.site, document.sites, document.near)) != 1:
+    sites, count = document.sites or None, document.count or None
+    if sum(place is not None for place in (document.site, sites, document.near)) != 1:
         raise Invalid("site", "say either a site, or sites, or near a place: one of the three")
-    if document.count is not None and document.near is None:
+    if count is not None and document.near is None:
         raise Invalid("count", "goes with near a place; for several sites by name say sites")
-    if document.sites is not None and len(set(document.sites)) < len(document.sites):
+    if sites is not None and len(set(sites)) < len(sites):
         raise Invalid("sites", "names a site twice")
     near = None
     if document.near is not None:
@@ -198,8 +202,8 @@ def ask_of(document: AskDocument, policy: Policy) -> Ask:
         document.attributes,
         document.limit,
         document.hold_s,
-        document.count,
-        None if document.sites is None else tuple(document.sites),
+        count,
+        None if sites is None else tuple(sites),
     )
 
 
@@ -222,7 +226,7 @@ def lease_document(lease: Lease, now: int, currency: str) -> LeaseDocument:
     return LeaseDocument(
         lease.id,
         lease.tenant,
-        lease.site,
+        store_of(lease.site),
         {kind: from_thousandths(quantity) for kind, quantity in lease.needs.items()},
         format_time(lease.start),
         format_end(lease.end),

@@ -16,6 +16,7 @@ class Category(Enum):
     FORBIDDEN = "forbidden"
     MISSING = "missing"
     REFUSED = "refused"  # a right ask that can't be met now
+    LIMITED = "limited"  # a right ask that came too soon after others
     UNAVAILABLE = "unavailable"  # our fault; the same ask may work in a moment
 
 
@@ -134,6 +135,15 @@ class LeaseState(Refusal):
     category = Category.REFUSED
 
 
+class QuotaExceeded(Refusal):
+    """The tenant would have more of a kind leased at some instant than its quota allows; ``extra`` has ``kind``,
+    ``quota``, ``in_use`` and ``asked``."""
+
+    slug = "quota-exceeded"
+    title = "The tenant's quota does not allow that much"
+    category = Category.REFUSED
+
+
 class PoolInUse(Refusal):
     """A smaller size or a narrower calendar would break leases that were granted."""
 
@@ -150,11 +160,64 @@ class AlreadyExists(Refusal):
     category = Category.REFUSED
 
 
+class TooManyRequests(Refusal):
+    """A key, or an address whose credentials keep being wrong, asks more often than it may; ``extra['retry_after_s']``
+    says when to come back."""
+
+    slug = "too-many-requests"
+    title = "That is too often"
+    category = Category.LIMITED
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+
+
+class SiteUnreachable(Refusal):
+    """The site's own computer can't be reached now. What was asked may or may not have been done: the same ask with the
+    same idempotency key finds out."""
+
+    slug = "site-unreachable"
+    title = "The store is out of reach"
+    category = Category.UNAVAILABLE
+
+
 class JournalUnavailable(Refusal):
     """The journal could not make a batch durable; nothing of it was kept."""
 
     slug = "journal-unavailable"
     title = "The journal could not be written"
+    category = Category.UNAVAILABLE
+
+
+class AuditUnavailable(Refusal):
+    """What was asked for was done, but could not be entered in the audit."""
+
+    slug = "audit-unavailable"
+    title = "The audit could not be written"
+    category = Category.UNAVAILABLE
+
+
+class IssuerUnavailable(Refusal):
+    """The issuer of tokens does not answer, so its keys are not known and no token can be checked."""
+
+    slug = "issuer-unavailable"
+    title = "The issuer of the token can't be reached"
+    category = Category.UNAVAILABLE
+
+
+class RecordsUnavailable(Refusal):
+    """The database of tenants, keys and the mesh can't be reached or can't be used; a change may or may not be kept."""
+
+    slug = "records-unavailable"
+    title = "The records could not be reached"
+    category = Category.UNAVAILABLE
+
+
+class NotReady(Refusal):
+    """Something that serving rests on does not work; ``extra['checks']`` says what was looked at, and what was found."""
+
+    slug = "not-ready"
+    title = "This server is not ready"
     category = Category.UNAVAILABLE
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
+from maillage.kernel import spans
 from maillage.kernel.asks import Ask, Near
 from maillage.kernel.bounds import Bounds
 from maillage.kernel.events import Expired, Reclaimed, Released, Resized, SiteSet, Voided
@@ -57,9 +58,14 @@ class Found:
 class Finder:
     """Reads a ledger (or a copy of one) that ``source`` gives; must be told of what is committed through ``listen``."""
 
-    def __init__(self, source: Callable[[], Ledger], policy: Policy) -> None:
+    def __init__(
+        self, source: Callable[[], Ledger], policy: Policy, shut: Callable[[str], str | None] | None = None
+    ) -> None:
+        """``shut`` says why a site is not to be offered at the moment (empty where that is nobody's business), or None
+        where it may be."""
         self._source = source
         self.policy = policy
+        self.shut = shut
         self.ledger: Ledger | None = None
         self.ids: list[str] = []
         self._numbers: dict[str, int] = {}
@@ -81,6 +87,7 @@ class Finder:
             elif isinstance(event, Released | Expired | Reclaimed | Voided) and event.lease is not None:
                 self.bounds.forget(self._numbers[event.site], ledger.leases[event.lease].needs)
 
+    @spans.spanned("find")
     def find(self, ask: Ask, now: int) -> Found:
         """Up to ``ask.limit`` matches near the ask's place."""
         search = _Search(self, self._fresh_ledger(), ask, now)
@@ -90,6 +97,7 @@ class Finder:
             search.prepare_next()
         return search.found
 
+    @spans.spanned("find")
     def find_many(self, asks: Sequence[Ask], now: int) -> list[Found]:
         """Like find for each, with one walk of the tree for all."""
         ledger = self._fresh_ledger()
@@ -185,6 +193,7 @@ class _Search:
         start, end, spot, limit = self._start, self._end, self._spot, self._ask.limit
         needs = list(self._ask.needs.items())
         alive = None if self._mask is None else self._mask.alive
+        shut = self._finder.shut
         choosy = self._ask.attributes is not None or self._ask.max_price is not None
         for chord, number in zip(chords, numbers, strict=True):
             if chord > self._reach_chord:
@@ -192,6 +201,10 @@ class _Search:
             if alive is not None and not alive[number]:
                 continue
             self._seen.append(number)
+            if shut is not None and (reason := shut(ids[number])) is not None:
+                if reason:
+                    self._count(reason)
+                continue
             pools = all_pools[ids[number]]
             for kind, quantity in needs:
                 pool = pools.get(kind)

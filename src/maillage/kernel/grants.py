@@ -5,11 +5,21 @@ from collections.abc import Mapping
 import msgspec
 
 from maillage.kernel.asks import Ask
-from maillage.kernel.errors import KeyReused, KeyVoid, NoCapacity, NoticeTooShort, PriceAboveCap, Refusal, UnknownSite
+from maillage.kernel.errors import (
+    KeyReused,
+    KeyVoid,
+    NoCapacity,
+    NoticeTooShort,
+    PriceAboveCap,
+    QuotaExceeded,
+    Refusal,
+    UnknownSite,
+)
 from maillage.kernel.events import Leased
 from maillage.kernel.leases import Lease, LeaseClass, charge_micro
 from maillage.kernel.pools import Pool, Shortfall
 from maillage.kernel.quantities import from_micro
+from maillage.kernel.quotas import require
 from maillage.kernel.reclaim import crowded_pools, reclaim, victims
 from maillage.kernel.scribe import Scribe
 from maillage.kernel.sites import lacking
@@ -32,60 +42,69 @@ def grant(scribe: Scribe, order: Order) -> Lease:
     again = remembered(scribe, order)
     if again is not None:
         return again
-    start, end = order.ask.interval(scribe.now)
-    refusals: list[Refusal] = []
+    start, end = _interval(scribe, order, 1)
+    refused: dict[str, Refusal] = {}
     for site in order.sites:
         try:
             return _record(scribe, order, _prepare(scribe, order, site, start, end), order.key)
         except Refusal as refusal:
-            refusals.append(refusal)
-    if len(refusals) == 1:
-        raise refusals[0]
-    raise NoCapacity(
-        f"none of the {len(refusals)} sites asked could grant it; the nearest said: {refusals[0].detail}",
-        reasons=refusals[0].extra.get("reasons", []),
-        refused={site: refusal.slug for site, refusal in zip(order.sites, refusals, strict=True)},
+            refused[site] = refusal
+    raise refused_by_all(refused)
+
+
+def refused_by_all(refused: Mapping[str, Refusal]) -> Refusal:
+    """The one refusal that stands for those of all sites asked, in their order."""
+    first = next(iter(refused.values()))
+    if len(refused) == 1:
+        return first
+    return NoCapacity(
+        f"none of the {len(refused)} sites asked could grant it; the nearest said: {first.detail}",
+        reasons=first.extra.get("reasons", []),
+        refused={site: refusal.slug for site, refusal in refused.items()},
     )
 
 
 def grant_all(scribe: Scribe, order: Order, count: int) -> list[Lease]:
     """A lease at each of ``count`` of the order's sites, the first that can, or at none at all.
 
-    Sites have nothing in common, so what each would give can be found out before anything is recorded.
+    Sites have nothing in common, so what each would give can be found out before anything is recorded. What is wrong
+    with the ask itself (it names a site that does not exist) is said as it is; ``too_few`` says all else.
     """
-    if order.key is not None:
-        items = [msgspec.structs.replace(order, key=item_key(order.key, number)) for number in range(count)]
-        again = [lease for item in items if (lease := remembered(scribe, item)) is not None]
-        if again:
-            return again
-    start, end = order.ask.interval(scribe.now)
+    keys = [None if order.key is None else item_key(order.key, number) for number in range(count)]
+    orders = [msgspec.structs.replace(order, key=key) for key in keys]
+    again = [lease for item in orders if (lease := remembered(scribe, item)) is not None]
+    if again:
+        return again
+    start, end = _interval(scribe, order, count)
     given: list[_Grant] = []
     refused: dict[str, Refusal] = {}
-    for site in order.sites:
+    for site in dict.fromkeys(order.sites):  # each once: the second grant would not see what the first takes
         if len(given) == count:
             break
         try:
             given.append(_prepare(scribe, order, site, start, end))
+        except UnknownSite:
+            raise
         except Refusal as refusal:
             refused[site] = refusal
     if len(given) < count:
         raise too_few(len(given), count, refused)
-    keys = [None if order.key is None else item_key(order.key, number) for number in range(count)]
     return [_record(scribe, order, one, key) for one, key in zip(given, keys, strict=True)]
 
 
 def item_key(key: str, number: int) -> str:
     """The key of one lease of several that were asked for as one. The first has the key itself, so that the key is
-    known again whatever body it comes with."""
-    return f"{key}/{number}" if number else key
+    known again whatever body it comes with; the others have a character that no caller's own key can hold."""
+    return f"{key}\x1f{number}" if number else key
 
 
 def too_few(able: int, count: int, refused: Mapping[str, Refusal]) -> NoCapacity:
     """The refusal of an ask for several sites, with why each site refused."""
-    said = next(iter(refused.values())).detail if refused else "no other site is within reach"
+    first = next(iter(refused.values()), None)
+    said = "no other site within reach has room for all of it" if first is None else first.detail
     return NoCapacity(
         f"{able} of the {count} sites asked for can grant it, so none was taken; {said}",
-        reasons=[],
+        reasons=[] if first is None else first.extra.get("reasons", []),
         able=able,
         count=count,
         refused={site: refusal.slug for site, refusal in refused.items()},
@@ -108,6 +127,22 @@ def remembered(scribe: Scribe, order: Order) -> Lease | None:
             lease=granted.lease,
         )
     return scribe.ledger.leases[granted.lease]
+
+
+def _interval(scribe: Scribe, order: Order, count: int) -> tuple[int, int]:
+    """When the ask is for, once it is known that the tenant's quotas have room for ``count`` of it then."""
+    start, end = order.ask.interval(scribe.now)
+    quotas = scribe.policy.quotas
+    if order.tenant in quotas:
+        needs = {kind: quantity * count for kind, quantity in order.ask.needs.items()}
+        try:
+            require(scribe.ledger, quotas, order.tenant, needs, start, end)
+        except QuotaExceeded:
+            if start >= scribe.now:
+                raise
+            start = scribe.now  # as with capacity: a start within the last minute means now
+            require(scribe.ledger, quotas, order.tenant, needs, start, end)
+    return start, end
 
 
 class _Grant(msgspec.Struct, frozen=True, gc=False):

@@ -21,6 +21,7 @@ class Decided(NamedTuple):
 
     answers: list[Any]
     committed: Committed
+    adopted: list[tuple[int, int, str]]
 
 
 class Keeper:
@@ -59,13 +60,25 @@ class Keeper:
                 if scribe.records != before and not isinstance(fault, Refusal):
                     raise
                 answers.append(fault)
-        return Decided(answers, Committed(scribe.first_pos, scribe.events))
+        return Decided(answers, Committed(scribe.first_pos, scribe.events), scribe.adopted)
 
     def commit(self, decided: Decided) -> None:
         """Make a batch durable; whatever the journal raises means that it is not, and the caller must ``rebuild``."""
         pos, events = decided.committed
-        if events:
+        if not events:
+            return
+        if not decided.adopted:
             self.journal.append(Batch(pos, len(events), encode_events(events)))
+            return
+        rows: list[Batch] = []
+        done = 0
+        for start, count, source in [*decided.adopted, (len(events), 0, "")]:
+            for first, last, origin in ((done, start, ""), (start, start + count, source)):
+                if last > first:
+                    end = last - first if origin else 0
+                    rows.append(Batch(pos + first, last - first, encode_events(events[first:last]), origin, end))
+            done = start + count
+        self.journal.append(*rows)
 
     def publish(self, decided: Decided) -> None:
         """Tell whoever listens what is durable now."""

@@ -26,6 +26,7 @@ from maillage.kernel.events import (
     SiteSet,
     Voided,
 )
+from maillage.kernel.holdings import Holdings
 from maillage.kernel.leases import Lease, LeaseState
 from maillage.kernel.pools import TRIM_ABOVE, Pool
 from maillage.kernel.sites import Site, zone_info
@@ -58,6 +59,7 @@ class Ledger:
         self.leases_of_tenant: defaultdict[str, list[Lease]] = defaultdict(list)
         self.keys: dict[str, GrantedKey] = {}
         self.measured: dict[str, dict[str, int]] = {}
+        self.watched: dict[str, Holdings] = {}  # of tenants with quotas; derived, in no snapshot
         self.holds = Timers()
         self.ends = Timers()
         self._keys_by_age: deque[tuple[int, str]] = deque()
@@ -90,6 +92,11 @@ class Ledger:
         due = [at for at in (self.holds.next_at, self.ends.next_at) if at is not None]
         return min(due, default=None)
 
+    def watch(self, tenant: str) -> Holdings:
+        """Keep count of what a tenant has leased, from now on with each event."""
+        holdings = self.watched[tenant] = Holdings(self.leases_of_tenant.get(tenant, ()), self.now)
+        return holdings
+
     # -- events ------------------------------------------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
@@ -97,6 +104,12 @@ class Ledger:
         self.seqs[event.site] = event.seq
         self.now = event.at
         self.pos += 1
+
+    def apply_foreign(self, event: Event) -> None:
+        """Apply an event that somebody else decided, by a clock that says nothing of our time."""
+        now = self.now
+        self.apply(event)
+        self.now = now
 
     def _site_set(self, event: SiteSet) -> None:
         self.sites[event.site] = event.record
@@ -136,6 +149,9 @@ class Ledger:
             pool.commit(event.start, event.end, quantity, spot)
             if spot:
                 pool.spot[event.lease] = lease
+        holdings = self.watched.get(event.tenant)
+        if holdings is not None:
+            holdings.add(event.needs, event.start, event.end, +1, event.at)
         self.keep(lease)
         if event.key is not None and event.digest is not None:
             self.keep_key(key_name(event.tenant, event.key), GrantedKey(event.lease, event.digest, event.at))
@@ -220,7 +236,8 @@ class Ledger:
         ages.append((granted.at, name))
         while ages[0][0] + KEY_WINDOW_S <= granted.at:
             at, old = ages.popleft()
-            if self.keys[old].at == at:  # else it was granted anew and stands in the queue once more
+            known = self.keys.get(old)
+            if known is not None and known.at == at:  # else it was granted or made void since, and is queued once more
                 del self.keys[old]
 
     def restore_keys(self, keys: dict[str, GrantedKey]) -> None:
@@ -242,6 +259,9 @@ class Ledger:
         spot = lease.cls == "spot"
         for kind, quantity in lease.needs.items():
             pools[kind].commit(start, end, sign * quantity, spot)
+        holdings = self.watched.get(lease.tenant)
+        if holdings is not None:
+            holdings.add(lease.needs, start, end, sign, self.now)
 
     def _cut(self, lease: Lease, end: int) -> None:
         if end < lease.end:

@@ -4,6 +4,7 @@ from maillage.kernel.errors import Invalid, LeaseState, NotFound, UnknownSite
 from maillage.kernel.events import Confirmed, Ended, Expired, Extended, Measured, Released, Voided
 from maillage.kernel.grants import make_room
 from maillage.kernel.leases import Lease, charge_micro
+from maillage.kernel.quotas import require
 from maillage.kernel.reclaim import reclaim
 from maillage.kernel.scribe import Scribe, View
 from maillage.kernel.times import FOREVER, HORIZON_S, format_end, format_time
@@ -42,6 +43,7 @@ def extend(scribe: Scribe, lease_id: str, end: int, tenant: str | None) -> Lease
         raise Invalid("end", f"is before the lease's end ({known}); release ends a lease early")
     if scribe.now + HORIZON_S < end < FOREVER:
         raise Invalid("end", "lies more than 50 years ahead; null makes the lease open")
+    require(scribe.ledger, scribe.policy.quotas, lease.tenant, lease.needs, lease.end, end)
     pools = scribe.ledger.pools[lease.site]
     displaced = make_room(scribe, pools, lease.needs, lease.cls, lease.end, end, lease.site)
     if displaced:
@@ -67,14 +69,14 @@ def void(scribe: Scribe, site: str, tenant: str, key: str) -> None:
     nothing. Twice is the same as once."""
     if site not in scribe.ledger.sites:
         raise UnknownSite(f"there is no site {site[:64]!r} here", site=site[:64])
-    granted = scribe.ledger.granted_key(tenant, key, scribe.now)
-    lease = scribe.ledger.leases[granted.lease] if granted is not None and granted.lease else None
-    seq = scribe.ledger.next_seq(site)
-    if lease is not None and lease.is_active:
+    ledger = scribe.ledger
+    granted = ledger.granted_key(tenant, key, scribe.now)
+    if granted is None:
+        scribe.record(Voided(site, ledger.next_seq(site), scribe.now, tenant, key))
+    elif granted.lease and (lease := ledger.leases[granted.lease]).is_active:
+        # The key may have been granted at another site of this owner: then it stops there, in that site's sequence.
         end = max(lease.start, min(scribe.now, lease.end))
-        scribe.record(Voided(site, seq, scribe.now, tenant, key, lease.id, end))
-    elif granted is None:
-        scribe.record(Voided(site, seq, scribe.now, tenant, key))
+        scribe.record(Voided(lease.site, ledger.next_seq(lease.site), scribe.now, tenant, key, lease.id, end))
 
 
 def measure(scribe: Scribe, lease_id: str, meters: dict[str, int]) -> Lease:

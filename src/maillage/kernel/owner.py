@@ -1,6 +1,7 @@
 """The office of whoever owns the ledgers: it decides by itself, through the one writer."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,7 +15,8 @@ from maillage.kernel.documents import (
     capacity_document,
     plan_of,
 )
-from maillage.kernel.errors import NoCapacity, NoticeTooShort, PriceAboveCap, Refusal
+from maillage.kernel.errors import Invalid, NoCapacity, NoticeTooShort, PriceAboveCap, Refusal
+from maillage.kernel.events import Event
 from maillage.kernel.find import Finder, Found
 from maillage.kernel.grants import Order, grant, grant_all, remembered
 from maillage.kernel.leases import Lease
@@ -31,7 +33,11 @@ from maillage.kernel.writer import Writer
 T = TypeVar("T")
 
 CANDIDATES, MORE_CANDIDATES = 4, 256
-"""Sites that an ask near a place is offered to, nearest first; the many only where all of the few refused."""
+"""Sites that an ask near a place is offered to, nearest first; the many only where all of the few refused. An ask for
+several sites is offered to so many more."""
+
+ADOPTED = "~"
+"""Stands before a site's id in the source of what was taken over from its former owner."""
 
 
 class OwnerOffice(Office):
@@ -53,14 +59,7 @@ class OwnerOffice(Office):
     async def lease(self, tenant: str, ask: Ask, key: str | None, digest: str | None) -> LeaseDocument:
         if ask.near is None:
             return await self._lease(tenant, ask, None, key, digest)
-        found = self.finder.find(_widened(ask, CANDIDATES), self._clock.now())
-        try:
-            return await self._lease(tenant, ask, found, key, digest)
-        except Refusal as refusal:
-            if not _worth_widening(refusal, found):
-                raise
-        found = self.finder.find(_widened(ask, MORE_CANDIDATES), self._clock.now())
-        return await self._lease(tenant, ask, found, key, digest)
+        return await self._at_nearest(ask, 1, lambda found: self._lease(tenant, ask, found, key, digest))
 
     async def lease_batch(
         self, tenant: str, asks: Sequence[Ask | Refusal], key: str | None, digests: Sequence[str | None]
@@ -71,11 +70,9 @@ class OwnerOffice(Office):
         near: list[int] = []
         for number, ask in enumerate(asks):
             if isinstance(ask, Ask) and ask.near is not None:
-                try:
+                with contextlib.suppress(Invalid):  # a key may have been granted it before its start went by
                     ask.interval(now)
                     near.append(number)
-                except Refusal as refusal:
-                    answers[number] = refusal
         looked_for = [_widened(answers[number], CANDIDATES) for number in near]
         found = dict(zip(near, self.finder.find_many(looked_for, now), strict=True))
 
@@ -97,7 +94,7 @@ class OwnerOffice(Office):
         documents: list[LeaseDocument | Refusal] = await self._writer.submit(decide)
         for number, sites in found.items():
             answer = documents[number]
-            if isinstance(answer, Refusal) and _worth_widening(answer, sites):
+            if isinstance(answer, Refusal) and _worth_widening(answer, sites, CANDIDATES):
                 item_key = None if key is None else f"{key}#{number}"
                 try:
                     documents[number] = await self.lease(tenant, answers[number], item_key, digests[number])
@@ -107,22 +104,35 @@ class OwnerOffice(Office):
 
     async def lease_all(self, tenant: str, ask: Ask, key: str | None, digest: str | None) -> list[LeaseDocument]:
         if ask.near is None:
-            sites, count = ask.sites or (), len(ask.sites or ())
-        else:
-            count = ask.count or 1
-            found = self.finder.find(_widened(ask, count + MORE_CANDIDATES), self._clock.now())
-            sites = tuple(match.site for match in found.matches)
-        order = Order(tenant, ask, sites, key, digest)
+            return await self._lease_all(Order(tenant, ask, ask.sites or (), key, digest), len(ask.sites or ()))
+        count = ask.count or 1
 
-        def decide(scribe: Scribe) -> list[LeaseDocument]:
-            return [shown(scribe, lease) for lease in grant_all(scribe, order, count)]
+        async def lease_at(found: Found | None) -> list[LeaseDocument]:
+            try:
+                return await self._lease_all(_order(tenant, ask, found, key, digest), count)
+            except NoCapacity as refusal:
+                if found is not None:
+                    refusal.extra["passed_over"] = found.passed_over
+                raise
 
-        documents: list[LeaseDocument] = await self._writer.submit(decide)
-        return documents
+        return await self._at_nearest(ask, count, lease_at)
 
     async def void(self, site: str, tenant: str, key: str) -> None:
         """See to it that a key is granted nothing at a site, and that what it was granted costs nothing."""
         await self._writer.submit(lambda scribe: void(scribe, site, tenant, key))
+
+    async def adopt(self, events: Sequence[Event]) -> None:
+        """Take over the whole past of sites that are not here yet, in one commit."""
+        of_site: dict[str, list[Event]] = {}
+        for event in events:
+            of_site.setdefault(event.site, []).append(event)
+
+        def decide(scribe: Scribe) -> None:
+            for site, past in of_site.items():
+                if site not in scribe.ledger.sites:
+                    scribe.adopt(f"{ADOPTED}{site}", past)
+
+        await self._writer.submit(decide)
 
     async def confirm(self, lease_id: str, tenant: str | None) -> LeaseDocument:
         return await self._one(lambda scribe: confirm(scribe, lease_id, tenant))
@@ -153,6 +163,31 @@ class OwnerOffice(Office):
 
         answer: CapacityDocument = await self._writer.submit(decide)
         return answer
+
+    async def _at_nearest(self, ask: Ask, count: int, grant_at: Callable[[Found | None], Awaitable[T]]) -> T:
+        """Grant at ``count`` of the few sites that are nearest, or of the many where too many of the few refused."""
+        few = count - 1 + CANDIDATES
+        found = self._look(ask, few)
+        try:
+            return await grant_at(found)
+        except Refusal as refusal:
+            if found is None or not _worth_widening(refusal, found, few):
+                raise
+        return await grant_at(self._look(ask, count - 1 + MORE_CANDIDATES))
+
+    def _look(self, ask: Ask, candidates: int) -> Found | None:
+        """Sites that may grant it. None where its time is none (any more): it is granted nothing new, but its key may
+        have been granted it before its start went by, and only the ledger knows."""
+        with contextlib.suppress(Invalid):
+            return self.finder.find(_widened(ask, candidates), self._clock.now())
+        return None
+
+    async def _lease_all(self, order: Order, count: int) -> list[LeaseDocument]:
+        def decide(scribe: Scribe) -> list[LeaseDocument]:
+            return [shown(scribe, lease) for lease in grant_all(scribe, order, count)]
+
+        documents: list[LeaseDocument] = await self._writer.submit(decide)
+        return documents
 
     async def _lease(
         self, tenant: str, ask: Ask, found: Found | None, key: str | None, digest: str | None
@@ -185,7 +220,7 @@ def _widened(ask: Ask, candidates: int) -> Ask:
     return msgspec.structs.replace(ask, limit=candidates)
 
 
-def _worth_widening(refusal: Refusal, found: Found) -> bool:
+def _worth_widening(refusal: Refusal, found: Found, candidates: int) -> bool:
     """Whether sites further away may grant what all the candidates refused: they changed their mind since the find,
     or had spot leases to give notice to."""
-    return len(found.matches) == CANDIDATES and isinstance(refusal, NoCapacity | NoticeTooShort | PriceAboveCap)
+    return len(found.matches) == candidates and isinstance(refusal, NoCapacity | NoticeTooShort | PriceAboveCap)

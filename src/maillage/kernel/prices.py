@@ -14,7 +14,7 @@ from maillage.kernel.errors import Invalid
 from maillage.kernel.leases import LeaseClass
 from maillage.kernel.pools import Pool
 from maillage.kernel.quantities import to_micro
-from maillage.kernel.sites import Site, zone_info
+from maillage.kernel.sites import Site, store_of, zone_info
 from maillage.kernel.times import FOREVER, HOUR_S, WEEK_S
 
 HOURS_A_WEEK = 168
@@ -101,7 +101,7 @@ class Pricing:
         self, needs: dict[str, int], cls: LeaseClass, site: Site, pools: dict[str, Pool], start: int, end: int
     ) -> int:
         """Micro-units an hour for all needs: the mean of the rates over the interval (over a week, if it is open)."""
-        name = (tuple(needs.items()), cls, site.region, site.id if site.id in self._sites else "")
+        name = (tuple(needs.items()), cls, site.region, self._own_name(site))
         flat = self._flat.get(name)
         if flat is not None:
             return flat
@@ -122,8 +122,12 @@ class Pricing:
             self._flat[name] = per_hour
         return per_hour
 
+    def _own_name(self, site: Site) -> str:
+        """The store's id where it has prices of its own."""
+        return store_of(site.id) if self._sites and store_of(site.id) in self._sites else ""
+
     def _rate(self, kind: str, cls: str, site: Site) -> _Rate:
-        name = (kind, cls, site.region, site.id if site.id in self._sites else "")
+        name = (kind, cls, site.region, self._own_name(site))
         rate = self._rates.get(name)
         if rate is None:
             rate = self._rates[name] = self._resolve(kind, cls, site)
@@ -132,7 +136,7 @@ class Pricing:
     def _resolve(self, kind: str, cls: str, site: Site) -> _Rate:
         best = [(-1, 0)] * HOURS_A_WEEK
         for entry, micro in self._entries.get((kind, cls), ()):
-            if entry.site not in (None, site.id) or entry.region not in (None, site.region):
+            if entry.site not in (None, store_of(site.id)) or entry.region not in (None, site.region):
                 continue
             rank = 4 * (entry.site is not None) + 2 * (entry.region is not None) + bool(entry.hours)
             for first, beyond in entry.hours or [(0, HOURS_A_WEEK)]:

@@ -21,13 +21,14 @@ from maillage.kernel.documents import (
     price_document,
 )
 from maillage.kernel.errors import Invalid, NotFound
+from maillage.kernel.events import Event, Leased, Resized, SiteSet
 from maillage.kernel.find import Finder
 from maillage.kernel.latency import RoundTrip, estimate
 from maillage.kernel.leases import Lease
 from maillage.kernel.moves import find_lease
 from maillage.kernel.paging import Page, page
 from maillage.kernel.scribe import View
-from maillage.kernel.sites import Site
+from maillage.kernel.sites import Site, store_of
 from maillage.kernel.times import DAY_S, HORIZON_S, format_time
 
 T = TypeVar("T")
@@ -64,10 +65,15 @@ class Readings(ABC):
     async def get_lease(self, lease_id: str, tenant: str | None) -> LeaseDocument:
         return await self.read(lambda view: shown(view, find_lease(view, lease_id, tenant)))
 
-    def is_tenants(self, lease_id: str, tenant: str) -> bool:
-        """Whether a lease is this tenant's own."""
-        lease = self.glance().ledger.leases.get(lease_id)
-        return lease is not None and lease.tenant == tenant
+    def whose(self, event: Event) -> str | None:
+        """The tenant who may follow an event: the one whose lease it is about. None for the stores' affairs, which are
+        for those who run them."""
+        if isinstance(event, Leased):
+            return event.tenant
+        if isinstance(event, SiteSet | Resized) or event.lease is None:
+            return None
+        lease = self.glance().ledger.leases.get(event.lease)
+        return None if lease is None else lease.tenant
 
     async def list_leases(self, wanted: LeaseFilter, cursor: str | None, limit: int) -> Page[LeaseDocument]:
         def read(view: View) -> Page[LeaseDocument]:
@@ -94,6 +100,8 @@ class Readings(ABC):
             if site is None:
                 raise Invalid("site", f"the chain has no site {(ask.site or '')[:64]!r}")
             ask = msgspec.structs.replace(ask, near=Near(site.lat, site.lon, within_km=0.001), limit=1)
+        elif ask.count is not None:
+            ask = msgspec.structs.replace(ask, limit=max(ask.limit, ask.count))
         found = self.finder.find(ask, now)
         start, end = ask.interval(now)
         offers = []
@@ -103,7 +111,7 @@ class Readings(ABC):
             per_hour = pricing.per_hour(ask.needs, ask.cls, site, pools, start, end)
             price = price_document(per_hour, start, end, pricing.book.currency)
             km, trip = round(match.distance_km, 3), estimate(match.distance_km)
-            offers.append(OfferDocument(site.id, site.name, site.lat, site.lon, km, trip, price))
+            offers.append(OfferDocument(store_of(site.id), site.name, site.lat, site.lon, km, trip, price))
         return OffersDocument(format_time(now), offers, found.passed_over)
 
     async def get_site(self, site_id: str) -> Site:

@@ -44,9 +44,10 @@ def replay(ledger: Ledger, journal: Journal) -> None:
             raise JournalDamaged(f"the batch at event {batch.pos} can't be read: {fault}") from fault
         if batch.pos > ledger.pos or len(events) != batch.count:
             raise JournalDamaged(f"events are missing at {ledger.pos}; run 'maillage verify' on the data folder")
+        apply = ledger.apply_foreign if batch.source else ledger.apply
         for event in events[ledger.pos - batch.pos :]:
             try:
-                ledger.apply(event)
+                apply(event)
             except (KeyError, ValueError, IndexError) as fault:
                 raise JournalDamaged(
                     f"event {ledger.pos} ({event.site}, {event.seq}) does not fit: {fault!r}"

@@ -1,5 +1,7 @@
 """What questions and decisions are given: a ledger as of an instant, and for decisions the pen to change it."""
 
+from collections.abc import Sequence
+
 from maillage.kernel.events import Event
 from maillage.kernel.ledger import Ledger
 from maillage.kernel.policy import Policy
@@ -23,9 +25,18 @@ class Scribe(View):
         super().__init__(ledger, policy, max(clock_now, ledger.now))
         self.first_pos = ledger.pos
         self.events: list[Event] = []
+        self.adopted: list[tuple[int, int, str]] = []
         self.records = 0
 
     def record(self, event: Event) -> None:
         self.records += 1  # before it is applied: an event that fails half-way has touched the ledger
         self.ledger.apply(event)
         self.events.append(event)
+
+    def adopt(self, source: str, events: Sequence[Event]) -> None:
+        """Take over a site's whole past from whoever owned it before; the journal keeps it apart, by its source."""
+        self.adopted.append((len(self.events), len(events), source))
+        for event in events:
+            self.records += 1
+            self.ledger.apply_foreign(event)
+            self.events.append(event)

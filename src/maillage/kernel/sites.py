@@ -72,6 +72,11 @@ def attribute_value(text: str) -> AttributeValue:
     return text
 
 
+def store_of(site_id: str) -> str:
+    """The store's own id, also where a hub sells there out of its own holding (``<site>~<hub>``)."""
+    return site_id.partition("~")[0]
+
+
 def lacking(site: Site, wanted: dict[str, AttributeValue]) -> list[str]:
     """The attributes of which a site does not have the wanted value."""
     return [name for name, value in wanted.items() if site.attributes.get(name) != value]

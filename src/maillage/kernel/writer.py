@@ -8,9 +8,12 @@ import asyncio
 import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
+from maillage.kernel import spans
 from maillage.kernel.errors import JournalUnavailable
+from maillage.kernel.histogram import COUNTS, SECONDS, Histogram
 from maillage.kernel.keeper import Decided, Decision, Keeper
 
 log = logging.getLogger(__name__)
@@ -23,12 +26,28 @@ BATCH_MAX = 512
 _NOT_KEPT = "it was not kept; try again in a moment with the same idempotency key"
 
 
+class _Waiting(NamedTuple):
+    """A decision on its way; ``span`` is what whoever asked is traced by, if anything."""
+
+    decision: Decision
+    answer: asyncio.Future[Any]
+    span: spans.Span | None
+
+
 class Writer:
-    """Start it on a running loop; every change and every read of committed state goes through ``submit``."""
+    """Start it on a running loop; every change and every read of committed state goes through ``submit``.
+
+    For whoever watches: how many decisions shared a commit, how long a commit took (seconds, from the hand-over until
+    it was durable), how many events were committed, and how many batches were not kept.
+    """
 
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
-        self._queue: list[tuple[Decision, asyncio.Future[Any]]] = []
+        self.batch_sizes = Histogram(COUNTS)
+        self.commit_seconds = Histogram(SECONDS)
+        self.events_committed = 0
+        self.batches_failed = 0
+        self._queue: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._task: asyncio.Task[None] | None = None
@@ -45,12 +64,17 @@ class Writer:
             await self._task
         self._disk.shutdown()
 
+    @property
+    def waiting(self) -> int:
+        """Decisions that no batch has taken up yet."""
+        return len(self._queue)
+
     async def submit(self, decision: Decision) -> Any:
         """The decision's answer, once all that it rests on is durable; raises its Refusal, or JournalUnavailable."""
         if self._stopping:
             raise JournalUnavailable(f"the server is stopping; {_NOT_KEPT}")
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.append((decision, answer))
+        self._queue.append(_Waiting(decision, answer, spans.current()))
         self._wake.set()
         return await answer
 
@@ -63,19 +87,31 @@ class Writer:
                 continue
             waiting, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
             try:
-                decided = self.keeper.decide([decision for decision, _ in waiting])
-                if decided.committed.events:
-                    await asyncio.get_running_loop().run_in_executor(self._disk, self.keeper.commit, decided)
+                with spans.linked("batch", [one.span for one in waiting if one.span is not None]):
+                    with spans.span("decide"):
+                        decided = self.keeper.decide([one.decision for one in waiting])
+                    if decided.committed.events:
+                        await self._commit(decided, len(waiting))
             except Exception as fault:
                 log.exception("a batch of %d was not kept", len(waiting))
+                self.batches_failed += 1
                 await self._recover(waiting, fault)
                 if not waiting:  # only timers were due, and they still are: give the disk a moment
                     await asyncio.sleep(RETRY_S)
             else:
                 self._answer(waiting, decided)
 
-    def _answer(self, waiting: list[tuple[Decision, asyncio.Future[Any]]], decided: Decided) -> None:
-        for (_, future), answer in zip(waiting, decided.answers, strict=True):
+    async def _commit(self, decided: Decided, decisions: int) -> None:
+        events = len(decided.committed.events)
+        with spans.span("commit", {"maillage.decisions": decisions, "maillage.events": events}):
+            began = perf_counter()
+            await asyncio.get_running_loop().run_in_executor(self._disk, self.keeper.commit, decided)
+            self.commit_seconds.observe(perf_counter() - began)
+        self.batch_sizes.observe(decisions)
+        self.events_committed += events
+
+    def _answer(self, waiting: list[_Waiting], decided: Decided) -> None:
+        for (_, future, _), answer in zip(waiting, decided.answers, strict=True):
             if future.done():  # whoever asked has gone away
                 continue
             if isinstance(answer, Exception):
@@ -87,7 +123,7 @@ class Writer:
         except Exception:  # what is committed stands, and the next ask must not wait for a listener to be mended
             log.exception("a listener failed")
 
-    async def _recover(self, waiting: list[tuple[Decision, asyncio.Future[Any]]], fault: Exception) -> None:
+    async def _recover(self, waiting: list[_Waiting], fault: Exception) -> None:
         """Rebuild the ledger from what is durable before anybody is answered; keep trying while the disk is away."""
         while True:
             try:
@@ -104,7 +140,7 @@ class Writer:
                 return
 
     @staticmethod
-    def _refuse(waiting: list[tuple[Decision, asyncio.Future[Any]]], fault: Exception) -> None:
-        for _, future in waiting:
+    def _refuse(waiting: list[_Waiting], fault: Exception) -> None:
+        for _, future, _ in waiting:
             if not future.done():
                 future.set_exception(JournalUnavailable(f"{type(fault).__name__}: {_NOT_KEPT}"))

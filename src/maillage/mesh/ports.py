@@ -106,13 +106,16 @@ class Enrolment(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Where a tenant's idempotency key was taken to. ``digest`` stands for the body that came with the key."""
+    """Where a tenant's idempotency key was taken to. ``digest`` stands for the body that came with the key, ``maker``
+    for the one attempt that entered it and alone may take it elsewhere, unless a repeat has ``settled`` it."""
 
     tenant: str
     key: str
     digest: str
     site: str
     at: int
+    maker: str
+    settled: bool = False
 
 
 class Void(msgspec.Struct, frozen=True):
@@ -125,7 +128,7 @@ class Void(msgspec.Struct, frozen=True):
 
 
 class MultiOrder(msgspec.Struct, frozen=True):
-    """An ask for several sites on its way: ``body`` is its state, ``step`` one of holding, confirming, undoing.
+    """An ask for several sites: ``body`` is its state, ``step`` one of holding, confirming, done, undone.
 
     ``hub`` works on it; after ``alive_until`` (seconds UTC) another may take it over.
     """
@@ -182,12 +185,20 @@ class MeshRecords(Protocol):
         ...
 
     def move_claim(self, claim: Claim, site: str, voided: bool) -> bool:
-        """Take a key to another site, if it still stands as given; with ``voided``, note in the same step that it must
-        be made void at the former one. False, and nothing changed, where somebody else moved it."""
+        """Take a key to another site, if it still stands exactly as given; with ``voided``, note in the same step that
+        it must be made void at the former one. False, and nothing changed, where it stands otherwise."""
+        ...
+
+    def settle_claim(self, claim: Claim) -> bool:
+        """Let nobody move it any more, if it still stands exactly as given."""
+        ...
+
+    def drop_claim(self, claim: Claim) -> bool:
+        """Forget it, if it still stands exactly as given."""
         ...
 
     def forget_claims(self, before: int) -> int:
-        """Drop claims made before an instant; how many."""
+        """Drop claims made before an instant, and finished orders kept alive until then; how many claims."""
         ...
 
     def add_void(self, void: Void) -> None: ...
@@ -198,14 +209,19 @@ class MeshRecords(Protocol):
 
     def drop_void(self, void: Void) -> None: ...
 
-    def put_order(self, order: MultiOrder) -> None:
-        """Enter an order, or replace the one of that id."""
+    def put_order(self, order: MultiOrder) -> bool:
+        """Enter an order, or replace the one of that id. False, and nothing changed, where it is finished or another
+        hub works on it."""
         ...
 
-    def drop_order(self, order_id: str) -> None: ...
+    def order(self, order_id: str) -> MultiOrder | None: ...
+
+    def finish_order(self, order: MultiOrder, voids: Sequence[Void]) -> bool:
+        """In one step: like ``put_order`` (the step is done or undone then), and enter what must be made void."""
+        ...
 
     def take_orders(self, hub: str, now: int, alive_until: int) -> list[MultiOrder]:
-        """Take over the orders that nobody keeps alive any more."""
+        """Take over the orders under way (neither done nor undone) that nobody keeps alive any more."""
         ...
 
     def escrow_rules(self) -> list[EscrowRule]: ...
