@@ -109,6 +109,7 @@ class HubWorld:
             Policy(),
             lambda: f"{hub_id}-{next(numbers)}",
             lambda node, what: self.refused.append((node, what)),
+            lambda *_: None,
         )
         self.enrolments = Enrolments(
             world.records, self.hub.directory, world.clock, ["bus"], lambda *_: None, self.hub.changed

@@ -14,7 +14,7 @@ from benchmarks.rounds import Setting, alternate
 from benchmarks.serving import API_KEY, Server, granian, maillage
 from benchmarks.slots import lay_out_slots, tidy_up
 from benchmarks.world import AMPLE, SITES, clustered_sites, lay_out, next_hour
-from maillage.bootstrap import open_chain
+from maillage.bootstrap import open_local
 
 CONNECTIONS = 64
 BATCH, BATCH_CONNECTIONS = 100, 8
@@ -88,7 +88,7 @@ class _Load:
 
 
 def _lay_out_chain(folder: Path, sites: int) -> None:
-    chain = open_chain(folder)
+    chain = open_local(folder)
     try:
         lay_out(chain.keeper, clustered_sites(sites), {"cpu": AMPLE, "memory": AMPLE})
     finally:

@@ -85,6 +85,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"a site file | {gate.SITE_FILE_MAX >> 20} MiB" in section
     assert f"asks in a batch | {hot.BATCH_MAX:,} |" in section
     assert f"kinds in an ask | {asks.NEEDS_MAX} |" in section
+    assert f"sites in an ask | {documents.SEVERAL_MAX:,} |" in section
     assert f"attributes of a site | {sites.ATTRIBUTES_MAX} |" in section
     assert f"meters of a lease | {moves.METERS_MAX} |" in section
     assert f"`limit` is 1 to {parameters.PAGE_MAX:,} ({parameters.PAGE_DEFAULT} unless given)" in HTTP

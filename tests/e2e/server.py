@@ -20,10 +20,11 @@ class NoAnswer(Exception):
 
 
 class Server:
-    """``maillage up`` on one data folder: started, killed, stopped, started again."""
+    """``maillage up`` on one data folder: started, killed, stopped, started again; ``environment`` comes on top."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
+        self._environment = environment
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
 
@@ -38,11 +39,12 @@ class Server:
             raise AssertionError(f"the server did not start: {said}{process.communicate()[1]}")
         self.port = int(found[1])
 
-    def popen(self) -> subprocess.Popen[str]:
+    def popen(self, *options: str) -> subprocess.Popen[str]:
         """The process, not waited for."""
-        command = [sys.executable, "-m", "maillage", "up", "--port", "0"]
+        command = [sys.executable, "-m", "maillage", "up", "--port", "0", *options]
         env = {name: value for name, value in os.environ.items() if not name.startswith("MAILLAGE_")}
         env |= {"MAILLAGE_HOME": str(self.folder), "MAILLAGE_ADMIN_KEY": ADMIN_KEY, "NO_COLOR": "1", "COLUMNS": "400"}
+        env |= self._environment
         return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def kill(self) -> None:

@@ -137,6 +137,36 @@ def test_the_same_day_through_a_server_and_what_only_a_server_has(folder: Path) 
         assert cli.problem("sites", "import", "large.csv.gz") == (2, "too-large")
 
 
+def leases_at_several_sites(cli: Cli) -> None:
+    """All or nothing, near a place and by name; the same locally and through a server."""
+    cli.ok("sites", "import", "stores.csv")
+    for site in ("bv-1", "rg-1"):
+        cli.ok("capacity", "set", site, "cpu", "16")
+    need = ("--need", "cpu=8")
+    near = cli.ok("lease", "create", *ASK, *WHEN, "--count", "2", "--hold-s", "600", "--key", "both")["leases"]
+    assert [(lease["site"], lease["state"]) for lease in near] == [("bv-1", "held"), ("rg-1", "held")]
+    again = cli.ok("lease", "create", *ASK, *WHEN, "--count", "2", "--hold-s", "600", "--key", "both")["leases"]
+    assert [lease["id"] for lease in again] == [lease["id"] for lease in near]
+    assert cli.problem("lease", "create", *ASK, *WHEN, "--count", "3") == (1, "no-capacity")
+    named = cli.ok("lease", "create", *need, *WHEN, "--site", "rg-1", "--site", "bv-1")["leases"]
+    assert [lease["site"] for lease in named] == ["rg-1", "bv-1"]
+    assert cli.problem("lease", "create", *need, *WHEN, "--site", "rg-1", "--site", "bv-1") == (1, "no-capacity")
+    assert cli.problem("lease", "create", *need, *WHEN, "--site", "rg-1", "--site", "nowhere") == (2, "unknown-site")
+    shown = cli.run("lease", "create", *ASK, "--hours", "1", "--count", "2")
+    assert shown.code == 0 and {"bv-1~5", "rg-1~5"} <= set(shown.out.split()), shown
+    assert len(cli.ok("lease", "list")["items"]) == 6
+    assert cli.ok("verify")["ok"]
+
+
+def test_leases_at_several_sites_on_a_data_folder(folder: Path) -> None:
+    leases_at_several_sites(Cli(folder))
+
+
+def test_leases_at_several_sites_through_a_server(folder: Path) -> None:
+    with served(Cli(folder)) as server:
+        leases_at_several_sites(Cli(folder, server))
+
+
 def test_the_admin_key_is_shown_once_and_can_be_given(folder: Path) -> None:
     with served(Cli(folder)) as (_, key):
         pass

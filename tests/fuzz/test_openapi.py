@@ -150,7 +150,8 @@ def test_every_schema_is_one_of_json_schema_2020_12(description: dict[str, Any])
 def test_the_examples_of_the_contract_fit_the_description(description: dict[str, Any]) -> None:
     components = {"components": {"schemas": description["components"]["schemas"]}}
     ask = jsonschema_rs.Draft202012Validator({"$ref": "#/components/schemas/AskDocument"} | components)
-    for place in ({"site": "wm-100"}, {"near": {"lat": 36.37, "lon": -94.21, "within_km": 25, "within_ms": 15}}):
+    near = {"near": {"lat": 36.37, "lon": -94.21, "within_km": 25, "within_ms": 15}}
+    for place in ({"site": "wm-100"}, near, near | {"count": 20}, {"sites": ["wm-100", "wm-101"]}):
         body = {
             "needs": {"cpu": 4, "memory": 16},
             "start": "2026-12-01T08:00:00Z",

@@ -1,4 +1,7 @@
-"""What the kernel should do, told in the plainest way: lists of leases, and a look at every instant that matters."""
+"""What the kernel should do, told in the plainest way: lists of leases, and a look at every instant that matters.
+
+``NaiveStore`` is one site, ``NaiveChain`` some sites with one ledger: one time, and one memory for keys.
+"""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -38,14 +41,21 @@ class Granted(NamedTuple):
     displaced: list[NaiveLease]
 
 
+class KnownKey(NamedTuple):
+    """What a key was granted, ``leases`` in order; none where it was made void."""
+
+    body: str
+    leases: list[NaiveLease]
+    at: int
+
+
 @dataclass
 class NaiveStore:
-    """One site. Its answers are Granted, a lease, or the slug of a refusal."""
+    """One site. Its answers are Granted, or the slug of a refusal."""
 
     now: int
     pools: dict[str, NaivePool] = field(default_factory=dict)
     leases: list[NaiveLease] = field(default_factory=list)
-    keys: dict[str, tuple[str, str, int]] = field(default_factory=dict)
 
     # -- looking -------------------------------------------------------------------------------------------------
 
@@ -152,20 +162,13 @@ class NaiveStore:
             else:
                 self.stop(lease, "reclaimed", min(max(needed_from, self.now), lease.end))
 
-    def enter(self, lease_id: str, needs: dict[str, int], granted: Granted, cls: str, hold_s: int | None) -> None:
+    def enter(self, lease_id: str, needs: dict[str, int], granted: Granted, cls: str, hold_s: int | None) -> NaiveLease:
         self.displace(granted.displaced, granted.start)
         hold_until = None if hold_s is None else min(self.now + hold_s, granted.end)
         state = "confirmed" if hold_s is None else "held"
-        self.leases.append(NaiveLease(lease_id, needs, granted.start, granted.end, cls, state, hold_until))
-
-    def remembered(self, key: str, body: str) -> str | None:
-        """The lease that a key was granted in the last 24 hours, or the slug of the refusal of another body."""
-        if key not in self.keys:
-            return None
-        known_body, lease_id, granted_at = self.keys[key]
-        if self.now - granted_at >= DAY_S:
-            return None
-        return lease_id if known_body == body else "idempotency-key-reused"
+        lease = NaiveLease(lease_id, needs, granted.start, granted.end, cls, state, hold_until)
+        self.leases.append(lease)
+        return lease
 
     def confirm(self, lease: NaiveLease) -> str:
         if lease.state in ("held", "confirmed"):
@@ -205,3 +208,76 @@ class NaiveStore:
         pool.sizes = [(at, former) for at, former in pool.sizes if at < since] + [(since, size)]
         pool.notice_s = notice_s
         return "done"
+
+
+class NaiveChain:
+    """Sites by name; ``leases`` in order of grant."""
+
+    def __init__(self, now: int, sites: tuple[str, ...]) -> None:
+        self.now = now
+        self.stores = {site: NaiveStore(now) for site in sites}
+        self.leases: list[NaiveLease] = []
+        self.keys: dict[str, KnownKey] = {}
+
+    def tick(self, now: int) -> None:
+        self.now = now
+        for store in self.stores.values():
+            store.tick(now)
+
+    def store_of(self, lease: NaiveLease) -> NaiveStore:
+        return self.stores[lease.id.rpartition("~")[0]]
+
+    def known(self, key: str | None) -> KnownKey | None:
+        """What became of a key in the last 24 hours."""
+        known = None if key is None else self.keys.get(key)
+        return known if known is not None and self.now - known.at < DAY_S else None
+
+    def remembered(self, key: str | None, body: str) -> list[str] | str | None:
+        """The leases that a key was granted, or the slug of the refusal of another body or a void key."""
+        known = self.known(key)
+        if known is None:
+            return None
+        if not known.leases:
+            return "idempotency-key-void"
+        return [lease.id for lease in known.leases] if known.body == body else "idempotency-key-reused"
+
+    def ask(self, site: str, needs: dict[str, int], start: int, end: int, cls: str) -> dict[str, Granted] | str:
+        granted = self.stores[site].ask(needs, start, end, cls)
+        return granted if isinstance(granted, str) else {site: granted}
+
+    def ask_several(
+        self, sites: tuple[str, ...], count: int, needs: dict[str, int], start: int, end: int, cls: str
+    ) -> dict[str, Granted] | str:
+        """What each of the first sites that can would grant, once there are enough of them."""
+        given: dict[str, Granted] = {}
+        for site in sites:
+            answer = self.stores[site].ask(needs, start, end, cls)
+            if answer == "invalid":
+                return answer
+            if isinstance(answer, Granted) and len(given) < count:
+                given[site] = answer
+        return given if len(given) == count else "no-capacity"
+
+    def enter(
+        self, ids: list[str], granted: dict[str, Granted], needs: dict[str, int], cls: str, hold_s: int | None
+    ) -> list[NaiveLease]:
+        new = [
+            self.stores[site].enter(lease_id, needs, one, cls, hold_s)
+            for lease_id, (site, one) in zip(ids, granted.items(), strict=True)
+        ]
+        self.leases += new
+        return new
+
+    def remember(self, key: str, body: str, leases: list[NaiveLease]) -> None:
+        self.keys[key] = KnownKey(body, leases, self.now)
+
+    def void(self, key: str) -> None:
+        """Of several leases the first has the key; an owner is asked to void those of single leases."""
+        known = self.known(key)
+        if known is None:
+            self.keys[key] = KnownKey("", [], self.now)
+        elif known.leases and known.leases[0].state in ("held", "confirmed"):
+            lease = known.leases[0]
+            self.store_of(lease).stop(lease, "released", max(lease.start, min(self.now, lease.end)))
+            lease.ran = False
+            self.keys[key] = KnownKey("", [], self.now)

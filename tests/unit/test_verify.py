@@ -758,6 +758,120 @@ def test_keys_of_two_tenants_are_two_keys(journal: Journal) -> None:
     assert kinds(journal.check()) == []
 
 
+# -- keys that were made void ------------------------------------------------------------------------------------------
+
+
+def void(journal: Journal, lease: str | None = None, key: str = "order-7", **fields: Any) -> None:
+    fields |= {} if lease is None else {"lease": lease}
+    journal.add("voided", **({"tenant": "acme", "key": key} | fields))
+
+
+@pytest.mark.parametrize("hold", [{}, {"hold_until": T + 600}])
+def test_a_void_key_stops_its_lease_for_nothing_and_frees_its_place(journal: Journal, hold: dict[str, int]) -> None:
+    lease = journal.lease(4_000, key="order-7", **hold)
+    journal.at += 300
+    void(journal, lease, end=T + 300)
+    journal.lease(4_000, start=T + 300)
+    report = journal.check()
+    assert kinds(report) == [] and sum(report.charged_micro.values()) == 0
+
+
+def test_a_void_key_needs_no_lease(journal: Journal) -> None:
+    void(journal)
+    assert kinds(journal.check()) == []
+
+
+@pytest.mark.parametrize(("start", "end", "due"), [(T, OPEN, T + 300), (T + 600, OPEN, T + 600), (T, T + 200, T + 200)])
+@pytest.mark.parametrize("wrong_by", [0, 1, -1])
+def test_a_lease_of_a_void_key_stops_when_a_release_would_have_stopped_it(
+    journal: Journal, start: int, end: int, due: int, wrong_by: int
+) -> None:
+    lease = journal.lease(start=start, end=end, key="order-7")
+    journal.at += 300
+    void(journal, lease, end=due + wrong_by)
+    assert kinds(journal.check()) == (["state"] if wrong_by else [])
+
+
+def test_a_void_lease_without_its_end_is_found(journal: Journal) -> None:
+    void(journal, journal.lease(key="order-7"))
+    assert kinds(journal.check()) == ["state"]
+
+
+@pytest.mark.parametrize(("later", "found"), [(0, ["key"]), (DAY - 1, ["key"]), (DAY, []), (9 * DAY, [])])
+@pytest.mark.parametrize("granted", [True, False])
+def test_a_void_key_that_is_granted_within_24_hours_is_found(
+    journal: Journal, granted: bool, later: int, found: list[str]
+) -> None:
+    lease = journal.lease(key="order-7") if granted else None
+    journal.at += 600
+    void(journal, lease, end=journal.at)
+    journal.at += later
+    journal.lease(key="order-7")
+    report = journal.check()
+    assert kinds(report) == found
+    assert not found or "made void" in report.faults[0].text
+
+
+def test_a_key_made_void_in_the_second_of_its_grant_is_free_a_day_later(journal: Journal) -> None:
+    void(journal, journal.lease(key="order-7"), end=T)
+    journal.at += DAY
+    journal.lease(key="order-7")
+    assert kinds(journal.check()) == []
+
+
+def test_a_void_key_of_another_tenant_binds_nobody_else(journal: Journal) -> None:
+    void(journal, tenant="other")
+    journal.lease(key="order-7")
+    assert kinds(journal.check()) == []
+
+
+@pytest.mark.parametrize("wrong", [{"key": "order-8"}, {"tenant": "other"}])
+def test_a_lease_made_void_by_a_key_that_is_not_its_own_is_found(journal: Journal, wrong: dict[str, str]) -> None:
+    void(journal, journal.lease(key="order-7"), end=T, **wrong)
+    assert kinds(journal.check()) == ["key"]
+
+
+def test_a_lease_without_a_key_can_not_be_made_void(journal: Journal) -> None:
+    void(journal, journal.lease(), end=T)
+    assert kinds(journal.check()) == ["key"]
+
+
+def test_a_void_key_that_leaves_its_lease_running_is_found(journal: Journal) -> None:
+    lease = journal.lease(key="order-7")
+    void(journal)
+    report = journal.check()
+    assert kinds(report) == ["key"] and lease in report.faults[0].text
+
+
+@pytest.mark.parametrize("step", [*STEPS, "measured", "voided"])
+def test_only_measurements_follow_on_a_void_lease(journal: Journal, step: str) -> None:
+    lease = journal.lease(key="order-7", cls="spot")
+    void(journal, lease, end=T)
+    more = {"voided": {"tenant": "acme", "key": "order-7", "end": T}, "measured": {"meters": {"cpu_s": 1}}}
+    journal.add(step, lease=lease, **STEPS.get(step, more.get(step, {})))
+    assert kinds(journal.check()) == ([] if step == "measured" else ["state"])
+
+
+def test_a_lease_of_another_site_can_not_be_made_void(journal: Journal) -> None:
+    journal.site("wm-2")
+    journal.add("voided", on="wm-2", tenant="acme", key="order-7", lease=journal.lease(key="order-7"), end=T)
+    assert kinds(journal.check()) == ["state"]
+
+
+@pytest.mark.parametrize("wrong", [{"tenant": None}, {"key": 7}, {"lease": ""}, {"end": -1}])
+def test_an_impossible_field_of_a_void_key_is_found(journal: Journal, wrong: dict[str, Any]) -> None:
+    void(journal, **({"end": T} | wrong))
+    assert kinds(journal.check()) == ["event"]
+
+
+def test_a_void_lease_that_is_charged_is_found(journal: Journal) -> None:
+    lease = journal.lease(key="order-7")
+    journal.at += 300
+    void(journal, lease, end=T + 300, charge=300_000)
+    report = journal.check()
+    assert kinds(report) == ["money"] and "made void" in report.faults[0].text
+
+
 def test_all_faults_are_counted_and_the_first_thousand_kept(journal: Journal) -> None:
     for _ in range(1_200):
         journal.add("teleported")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 
-from maillage.bootstrap import Chain
+from maillage.bootstrap import LocalChain
 from maillage.demo.traffic import TENANTS, Traffic
 from maillage.kernel.documents import LeaseDocument
 from maillage.kernel.errors import Refusal
@@ -39,7 +39,12 @@ class Tally:
 
 
 async def live(
-    chain: Chain, move_clock: Callable[[int], None], until: int, traffic: Traffic, random: Random, progress: Progress
+    chain: LocalChain,
+    move_clock: Callable[[int], None],
+    until: int,
+    traffic: Traffic,
+    random: Random,
+    progress: Progress,
 ) -> Tally:
     """Let HOURS pass up to ``until``: asks come, holds are confirmed or forgotten, leases end or are given back."""
     tally = Tally()

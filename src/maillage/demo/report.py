@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from maillage.bootstrap import Chain
+from maillage.bootstrap import LocalChain
 from maillage.demo.traffic import TENANTS
 from maillage.kernel.catchment import Catchment
 from maillage.kernel.documents import OffersDocument
@@ -59,7 +59,7 @@ class DemoReport(msgspec.Struct, frozen=True):
     folder: str
 
 
-async def kind_rows(chain: Chain) -> list[KindRow]:
+async def kind_rows(chain: LocalChain) -> list[KindRow]:
     """How full the chain is, kind by kind."""
 
     def read(scribe: Any) -> list[KindRow]:
@@ -87,7 +87,7 @@ async def kind_rows(chain: Chain) -> list[KindRow]:
     return rows
 
 
-async def lease_counts(chain: Chain) -> tuple[dict[str, int], dict[str, int]]:
+async def lease_counts(chain: LocalChain) -> tuple[dict[str, int], dict[str, int]]:
     """Leases by state and by class."""
 
     def read(scribe: Any) -> tuple[dict[str, int], dict[str, int]]:
@@ -102,7 +102,7 @@ async def lease_counts(chain: Chain) -> tuple[dict[str, int], dict[str, int]]:
     return counts
 
 
-async def invoice_rows(chain: Chain, since: int) -> list[InvoiceRow]:
+async def invoice_rows(chain: LocalChain, since: int) -> list[InvoiceRow]:
     """What each tenant owes for the months that the demo lived in."""
     months = sorted({month_of(since), month_of(chain.clock.now())})
     rows = []

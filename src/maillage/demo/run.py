@@ -10,7 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from maillage.bootstrap import Chain, ManualClock, open_chain, remove_chain, run
+from maillage.bootstrap import LocalChain, ManualClock, open_local, remove_chain, run
 from maillage.demo.chain import capacity_of, generate_sites
 from maillage.demo.life import live
 from maillage.demo.report import DemoReport, TenantRow, invoice_rows, kind_rows, lease_counts
@@ -58,7 +58,7 @@ async def _build(folder: Path, sites: list[Site], rejected: int, people: Populat
     seconds: dict[str, float] = {}
     random = Random(SEED)  # noqa: S311  the demo is the same each time
     with _bars() as bars:
-        async with open_chain(folder, clock) as chain:
+        async with open_local(folder, clock) as chain:
             began = time.perf_counter()
             await _furnish(chain, sites, random, bars)
             seconds["stores and pools"] = time.perf_counter() - began
@@ -123,7 +123,7 @@ def _with_clinic(site: Site, random: Random) -> Site:
     return msgspec.structs.replace(site, attributes=attributes)
 
 
-async def _furnish(chain: Chain, sites: list[Site], random: Random, bars: Progress) -> None:
+async def _furnish(chain: LocalChain, sites: list[Site], random: Random, bars: Progress) -> None:
     """Enter the stores and give each its pools."""
     task = bars.add_task("stores and pools", total=len(sites))
     for first in range(0, len(sites), SITES_A_COMMIT):
@@ -151,7 +151,7 @@ def _catchment(sites: list[Site], people: Population | None) -> Catchment | None
     return catchment([site.lat for site in sites], [site.lon for site in sites], people, reach_km)
 
 
-def _sample_offers(chain: Chain, places: list[Place], weights: list[float]) -> OffersDocument:
+def _sample_offers(chain: LocalChain, places: list[Place], weights: list[float]) -> OffersDocument:
     lat, lon = places[max(range(len(places)), key=weights.__getitem__)]
     return chain.office.offers(Ask({"cpu": 4_000, "memory": 16_000}, None, FOREVER, None, Near(lat, lon, 50), "firm"))
 

@@ -40,6 +40,19 @@ class FileSnapshots:
         """Position of the newest file, 0 where there is none."""
         return max(self._saved(), default=0)
 
+    def files(self, at_most: int) -> list[Path]:
+        """The files of at most ``at_most`` events, the newest first; any may be gone by the time it is opened."""
+        return [self._path(pos) for pos in self._saved() if pos <= at_most]
+
+    def newest_at(self) -> float | None:
+        """When the newest was written, in seconds UTC; None where there is none."""
+        for pos in self._saved():
+            try:
+                return self._path(pos).stat().st_mtime
+            except FileNotFoundError:  # a newer one has just taken its place
+                continue
+        return None
+
     def _saved(self) -> list[int]:
         return sorted((int(path.stem) for path in self._folder.glob("*.snapshot") if path.stem.isdigit()), reverse=True)
 

@@ -17,6 +17,7 @@ STATUS = {
     Category.FORBIDDEN: 403,
     Category.MISSING: 404,
     Category.REFUSED: 409,
+    Category.LIMITED: 429,
     Category.UNAVAILABLE: 503,
 }
 """What each sort of refusal is in HTTP."""

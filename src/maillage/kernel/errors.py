@@ -181,6 +181,30 @@ class SiteUnreachable(Refusal):
     category = Category.UNAVAILABLE
 
 
+class TooManyWebhooks(Refusal):
+    """The tenant has as many webhooks as one may have."""
+
+    slug = "too-many-webhooks"
+    title = "This tenant has enough webhooks"
+    category = Category.REFUSED
+
+
+class WebhookDisabled(Refusal):
+    """The webhook is disabled: nothing is sent to it; ``extra['reason']`` says why."""
+
+    slug = "webhook-disabled"
+    title = "The webhook is disabled"
+    category = Category.REFUSED
+
+
+class NoMasterSecret(Refusal):
+    """The server was not given the secret that the webhooks' secrets are derived from."""
+
+    slug = "no-master-secret"
+    title = "The server has no secret to sign webhooks with"
+    category = Category.UNAVAILABLE
+
+
 class JournalUnavailable(Refusal):
     """The journal could not make a batch durable; nothing of it was kept."""
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from maillage.kernel import spans
 from maillage.kernel.asks import Ask, Near
-from maillage.kernel.bounds import Bounds
+from maillage.kernel.bounds import BoolArray, Bounds
 from maillage.kernel.events import Expired, Reclaimed, Released, Resized, SiteSet, Voided
 from maillage.kernel.geo import SiteIndex, chord_of_km, km_of_chord, unit_vector
 from maillage.kernel.latency import reach_km
@@ -256,11 +256,21 @@ class _Search:
             return counts
         close = self._vectors @ np.array(self.vector) >= 1 - bound * bound / 2
         close[self._seen] = False
+        if self._finder.shut is not None:
+            self._count_shut(self._finder.shut, close, counts)
         for reason, hidden in self._mask.hidden.items():
             count = int(np.count_nonzero(hidden & close))
             if count:
                 counts[reason] = counts.get(reason, 0) + count
         return counts
+
+    def _count_shut(self, shut: Callable[[str], str | None], close: BoolArray, counts: dict[str, int]) -> None:
+        """What is shut is passed over for that, whatever else might be said of it."""
+        for number in np.flatnonzero(close).tolist():
+            if (reason := shut(self._finder.ids[number])) is not None:
+                close[number] = False
+                if reason:
+                    counts[reason] = counts.get(reason, 0) + 1
 
     def _pass_over(self, number: int, kind: str, quantity: int) -> None:
         pool = self._ledger.pools[self._finder.ids[number]].get(kind)

@@ -24,9 +24,8 @@ class Unready(Exception):
 class Readiness:
     """The checks of a process by name, in the order in which they were added."""
 
-    def __init__(self, keep_s: float = KEEP_S) -> None:
+    def __init__(self) -> None:
         self._checks: dict[str, Check] = {}
-        self._keep_s = keep_s
         self._keep_until = 0.0
         self._looking: asyncio.Task[dict[str, str]] | None = None
 
@@ -42,7 +41,7 @@ class Readiness:
 
     async def _look(self) -> dict[str, str]:
         found = await asyncio.gather(*(_made(name, check) for name, check in self._checks.items()))
-        self._keep_until = time.monotonic() + self._keep_s
+        self._keep_until = time.monotonic() + KEEP_S
         return dict(zip(self._checks, found, strict=True))
 
 

@@ -16,12 +16,15 @@ from maillage.kernel.writer import Writer
 from maillage.mesh.asking import Headers, Owners
 from maillage.mesh.claims import ClaimDesk
 from maillage.mesh.directory import HOLDING, Directory, NodeStatus
+from maillage.mesh.enrolment import Credentials
 from maillage.mesh.escrow import Escrow
 from maillage.mesh.follower import Follower
 from maillage.mesh.history import history_page
 from maillage.mesh.messages import (
     CHANGED_SUBJECT,
     Alive,
+    CredentialsGiven,
+    CredentialsWanted,
     HistoryGiven,
     HistoryWanted,
     HubRequest,
@@ -76,6 +79,7 @@ class Hub:
         policy: Policy,
         make_id: Callable[[], str],
         refused: Refused,
+        credentials: Credentials,
         headers: Headers = dict,
     ) -> None:
         self.id = hub_id
@@ -88,6 +92,7 @@ class Hub:
         self._bus = bus
         self._clock = clock
         self._refused = refused
+        self._credentials = credentials
         owners = Owners(bus, self.directory, headers)
         claims = ClaimDesk(records)
         router = Router(owners, self.directory, self.finder, self._glance, claims, clock, hub_id, make_id)
@@ -172,7 +177,16 @@ class Hub:
         request = _requests.decode(message.body)
         if isinstance(request, PolicyWanted):
             return _encoder.encode(PolicyGiven(list(self.policy.kinds.values()), self.policy.pricing.book))
+        if isinstance(request, CredentialsWanted):
+            return _encoder.encode(CredentialsGiven(self._renewed(node, request.public_key)))
         return await self._history(node, request)
+
+    def _renewed(self, node: str, public_key: str) -> str | None:
+        known = self.directory.nodes.get(node)
+        if known is None or known.revoked_at is not None or known.public_key != public_key:
+            self._refused(node, "it asks for credentials that are not its own")
+            return None
+        return self._credentials(node, public_key, self.directory.sites_of(node))
 
     async def _history(self, node: str, wanted: HistoryWanted) -> bytes:
         if node not in self.directory.nodes:

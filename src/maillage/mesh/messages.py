@@ -135,6 +135,18 @@ class PolicyGiven(msgspec.Struct, frozen=True):
     book: PriceBook
 
 
+class CredentialsWanted(msgspec.Struct, frozen=True, tag="credentials"):
+    """Asks a hub for new credentials for the same key, before the old ones run out."""
+
+    public_key: str
+
+
+class CredentialsGiven(msgspec.Struct, frozen=True):
+    """``token`` None where the bus admits everybody, or where the key is not the node's."""
+
+    token: str | None
+
+
 class HistoryWanted(msgspec.Struct, frozen=True, tag="history"):
     """Asks a hub for what it knows of the sender's sites, from ``pos`` of its own journal on."""
 
@@ -150,7 +162,7 @@ class HistoryGiven(msgspec.Struct, frozen=True):
     sites: list[Site]
 
 
-HubRequest = PolicyWanted | HistoryWanted
+HubRequest = PolicyWanted | CredentialsWanted | HistoryWanted
 
 
 def lease_subject(site: str) -> str:

@@ -147,7 +147,7 @@ class Mirror:
                 raise Poisoned(f"a batch said to hold {batch.count} events holds {len(events)}")
             for event in events:
                 if inspect(self.ledger, event, lambda site: self._owns(node, site)):
-                    self.ledger.apply(event)
+                    self.ledger.apply_foreign(event)
                     new.append(event)
         except (Poisoned, msgspec.DecodeError, msgspec.ValidationError) as fault:
             self.put_aside(node, str(fault))

@@ -56,7 +56,7 @@ class HubOffice(Office):
         self._clock = clock
 
     async def read(self, reading: Callable[[View], T]) -> T:
-        for node, end in self._owners.acknowledged.items():
+        for node, end in list(self._owners.acknowledged.items()):
             if self._mirror.position(node) < end:
                 await self._mirror.reach(node, end, CATCH_UP_S)
         return reading(self.glance())

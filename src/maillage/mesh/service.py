@@ -10,6 +10,7 @@ from maillage.kernel.errors import Invalid, Refusal
 from maillage.kernel.leases import site_of
 from maillage.kernel.owner import OwnerOffice
 from maillage.kernel.ports import Journal
+from maillage.kernel.spans import extracted
 from maillage.mesh.messages import (
     ConfirmLease,
     Done,
@@ -55,7 +56,8 @@ class SiteService:
     async def _answer(self, message: Message) -> bytes:
         try:
             request = _requests.decode(message.body)
-            document = await self._done(message.subject.split(".")[1], request)
+            with extracted(message.headers):
+                document = await self._done(message.subject.split(".")[1], request)
         except (msgspec.DecodeError, msgspec.ValidationError) as fault:
             refusal: Refusal = Invalid("request", str(fault))
         except Refusal as refused:

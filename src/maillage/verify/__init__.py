@@ -4,7 +4,7 @@ It shares no code with the kernel and uses plainer algorithms (lists of leases, 
 one is not repeated in the other. Only the standard library is imported; docs/reference/journal.md is its specification.
 """
 
-from maillage.verify.checker import check
+from maillage.verify.checker import check, check_rows
 from maillage.verify.report import Fault, FaultKind, Report
 
-__all__ = ["Fault", "FaultKind", "Report", "check"]
+__all__ = ["Fault", "FaultKind", "Report", "check", "check_rows"]

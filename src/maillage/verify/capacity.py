@@ -27,7 +27,7 @@ class Pool:
     """One kind at one site. ``sizes`` are (since, thousandths) in order of time; before the first the size is 0.
 
     ``_edges`` lists every change of "taken less size" as (instant, thousandths), two for each lease and one for each
-    size; those of the far past are summed up in one. It is sorted again for each sweep, as it nearly is already.
+    size; those up to ``_settled`` are summed up in one. It is sorted again for each sweep, as it nearly is already.
     """
 
     def __init__(self) -> None:
@@ -36,6 +36,7 @@ class Pool:
         self.windows: Windows | None = None
         self.taken: dict[str, Span] = {}
         self._edges: list[tuple[int, int]] = []
+        self._settled = 0
         self._tidy_above = 32
 
     def place(self, lease: str, span: Span, now: int) -> None:
@@ -43,10 +44,10 @@ class Pool:
         former = self.taken.get(lease)
         self.taken[lease] = span
         if former is None:
-            self._edges.append((span.start, span.quantity))
+            self._edges.append((max(span.start, self._settled), span.quantity))
         else:
-            self._edges.remove((former.end, -former.quantity))
-        self._edges.append((span.end, -span.quantity))
+            self._edges.remove((max(former.end, self._settled), -former.quantity))
+        self._edges.append((max(span.end, self._settled), -span.quantity))
         if len(self._edges) > self._tidy_above:
             self._tidy(now - LOOK_BACK_S)
 
@@ -105,6 +106,8 @@ class Pool:
         return oversold
 
     def _tidy(self, before: int) -> None:
+        """Sum up what lies before an instant: by the clock of now, or of a former owner's that was ahead of it."""
+        before = self._settled = max(before, self._settled)
         self.taken = {lease: span for lease, span in self.taken.items() if span.end > before}
         past = [change for instant, change in self._edges if instant <= before]
         self._edges = [(before, sum(past)), *(edge for edge in self._edges if edge[0] > before)]

@@ -2,14 +2,14 @@
 
 import gc
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from maillage.verify.findings import Findings
 from maillage.verify.leasing import Leasing
-from maillage.verify.reading import events_stated, open_journal, read_batches
+from maillage.verify.reading import Commit, commits_of, events_stated, open_journal, read_rows
 from maillage.verify.report import Fault, Report, instant_text
 from maillage.verify.shapes import FIELDS, FRAME, problem
 from maillage.verify.sites import Sites
@@ -36,12 +36,23 @@ def check(folder: Path, on_progress: Callable[[int, int], None] | None = None) -
     return report
 
 
+def check_rows(rows: Iterable[tuple[Any, ...]]) -> Report:
+    """Check a journal that is not in a folder: its rows in order, each (pos, count, events) as the table has them, or
+    (pos, count, events, source, source_end)."""
+    report = Report()
+    checker = _Checker(report)
+    with _no_collector():
+        for commit in commits_of(rows, report):
+            checker.commit(commit)
+    return report
+
+
 def _check_all(database: sqlite3.Connection, report: Report, on_progress: Callable[[int, int], None] | None) -> None:
     checker = _Checker(report)
     total = events_stated(database)
     told = 0
-    for pos, events in read_batches(database, report):
-        checker.batch(pos, events)
+    for commit in commits_of(read_rows(database), report):
+        checker.commit(commit)
         if on_progress and report.events - told >= PROGRESS_EVERY:
             told = report.events
             on_progress(told, total)
@@ -73,11 +84,12 @@ class _Checker:
         self.sites = Sites(self.found)
         self.leasing = Leasing(self.found, self.sites)
 
-    def batch(self, pos: int, events: list[Any]) -> None:
-        """One durable commit, of which event ``pos`` of the chain is the first."""
-        for number, event in enumerate(events):
+    def commit(self, commit: Commit) -> None:
+        """All events of one durable commit."""
+        self.found.turn_to(commit.source)
+        for number, event in enumerate(commit.events):
             self.found.report.events += 1
-            self.found.at_event(pos + number)
+            self.found.at_event(commit.pos + number)
             self._event(event)
         self.leasing.end_of_commit()
 
@@ -113,6 +125,6 @@ class _Checker:
         if at < found.now:
             found.fault("time", f"{instant_text(at)} is before the event that precedes it, {instant_text(found.now)}")
         found.now = max(at, found.now)
-        found.report.last_at = found.now
-        if found.report.first_at is None:
-            found.report.first_at = at
+        report = found.report
+        report.first_at = at if report.first_at is None else min(at, report.first_at)
+        report.last_at = at if report.last_at is None else max(at, report.last_at)

@@ -4,12 +4,20 @@ from maillage.verify.report import Fault, FaultKind, Report
 
 
 class Findings:
-    """``pos``, ``site`` and ``seq`` name the event under check, ``now`` is the latest time so far, seconds UTC."""
+    """``pos``, ``site`` and ``seq`` name the event under check; ``source`` is the owner whose journal it is from, and
+    ``now`` the latest time so far by that owner's clock, seconds UTC."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
+        self.source = ""
         self.now = 0
+        self._clocks: dict[str, int] = {}
         self.at_event(0)
+
+    def turn_to(self, source: str) -> None:
+        """Go by the clock of this owner from now on."""
+        self._clocks[self.source] = self.now
+        self.source, self.now = source, self._clocks.get(source, 0)
 
     def at_event(self, pos: int, site: str | None = None, seq: int | None = None) -> None:
         self.pos, self.site, self.seq = pos, site, seq

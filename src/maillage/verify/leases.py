@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-State = Literal["held", "confirmed", "ended", "released", "reclaimed", "expired"]
+State = Literal["held", "confirmed", "ended", "released", "reclaimed", "expired", "voided"]
 
 STEPS: dict[str, tuple[State, ...]] = {
     "confirmed": ("held",),
@@ -12,6 +12,7 @@ STEPS: dict[str, tuple[State, ...]] = {
     "expired": ("held",),
     "reclaimed": ("held", "confirmed", "reclaimed"),
     "ended": ("confirmed",),
+    "voided": ("held", "confirmed"),
 }
 """From which states each event may come."""
 
@@ -20,7 +21,8 @@ STEPS: dict[str, tuple[State, ...]] = {
 class Lease:
     """Times are seconds UTC, ``needs`` thousandths, ``per_hour``, ``charge`` and ``credit`` micro-units.
 
-    ``billed`` says whether it was ever confirmed; a hold costs nothing.
+    ``billed`` says whether it is to be paid: it was confirmed once, and its key not made void. ``key`` is the
+    idempotency key that it was granted for.
     """
 
     tenant: str
@@ -32,11 +34,12 @@ class Lease:
     state: State
     billed: bool
     hold_until: int | None
+    key: str | None = None
     charge: int = 0
     credit: int = 0
 
     def due(self, seconds: int) -> int:
-        """What a time costs, by ``money``; nothing for a lease that was only held."""
+        """What a time costs, by ``money``; nothing for a lease that is not to be paid."""
         return money(self.per_hour, seconds) if self.billed else 0
 
 
@@ -53,6 +56,7 @@ def lease_of(event: dict[str, Any]) -> Lease:
         state="confirmed" if hold_until is None else "held",
         billed=hold_until is None,
         hold_until=hold_until,
+        key=event.get("key"),
     )
 
 

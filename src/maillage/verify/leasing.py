@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 from maillage.verify.capacity import LOOK_BACK_S, Span
 from maillage.verify.findings import Findings
-from maillage.verify.keys import Keys
+from maillage.verify.keys import VOID, Keys
 from maillage.verify.leases import STEPS, Lease, lease_of
 from maillage.verify.report import Fault, instant_text
 from maillage.verify.sites import Sites
+
+NOT_BILLED = "it was never confirmed, or its key was made void"
 
 
 class _Displaced(NamedTuple):
@@ -30,7 +32,7 @@ class Leasing:
         self.sites = sites
         self.leases: dict[str, Lease] = {}
         self.over: dict[str, str] = {}
-        self.keys = Keys()
+        self.keys: defaultdict[str, Keys] = defaultdict(Keys)  # by owner
         self.displaced: defaultdict[str, list[_Displaced]] = defaultdict(list)  # by the lease they make room for
         self.steps: dict[str, Callable[[dict[str, Any]], None]] = {
             "leased": self._leased,
@@ -40,6 +42,7 @@ class Leasing:
             "expired": self._expired,
             "reclaimed": self._reclaimed,
             "ended": self._ended,
+            "voided": self._voided,
             "measured": self._measured,
         }
 
@@ -67,12 +70,18 @@ class Leasing:
             )
             return
         if event.get("key") is not None:
-            before = self.keys.grant(event["tenant"], event["key"], self.found.now, lease_id)
-            if before is not None:
-                text = f"key {event['key'][:80]!r} of {event['tenant']} was granted {before} less than 24 h before"
-                self.found.fault("key", text)
+            self._grant_key(event["tenant"], event["key"], lease_id)
         lease = self.leases[lease_id] = lease_of(event)
         self._take(lease_id, lease, start, end)
+
+    def _grant_key(self, tenant: str, key: str, lease_id: str) -> None:
+        keys, now = self.keys[self.found.source], self.found.now
+        before = keys.known(tenant, key, now)
+        if before is None:
+            keys.enter(tenant, key, now, lease_id)
+            return
+        what = "made void" if before == VOID else f"granted {before}"
+        self.found.fault("key", f"key {key[:80]!r} of {tenant} was {what} less than 24 h before")
 
     def _take(self, lease_id: str, lease: Lease, start: int, end: int) -> None:
         """All that must hold when a lease comes to occupy ``[start, end)``, by a grant or an extension."""
@@ -189,6 +198,26 @@ class Leasing:
             self.displaced[event["by"]].append(cut)
         self._stop(event, lease)
 
+    def _voided(self, event: dict[str, Any]) -> None:
+        tenant, key, lease_id = event["tenant"], event["key"], event.get("lease")
+        keys, now = self.keys[self.found.source], self.found.now
+        granted = keys.known(tenant, key, now)
+        keys.enter(tenant, key, now, VOID)
+        if lease_id is None:
+            if granted:
+                self.found.fault("key", f"key {key[:80]!r} of {tenant} is made void without {granted}, its lease")
+            return
+        lease = self._lease(event)
+        if lease is None:
+            return
+        if (lease.tenant, lease.key) != (tenant, key):
+            self.found.fault("key", f"{lease_id} is made void by a key that it was not granted for: {key[:80]!r}")
+            return
+        lease.billed = False
+        event = event | {"end": event.get("end") or 0}
+        self._check_end(event, max(lease.start, min(now, lease.end)))
+        self._stop(event, lease)
+
     def _check_end(self, event: dict[str, Any], due: int) -> None:
         if event["end"] != due:
             text = f"{event['lease']} stops at {instant_text(event['end'])}; it should be {instant_text(due)}"
@@ -216,7 +245,7 @@ class Leasing:
         credit_due = min(charge_due, lease.due(min(seconds, event.get("credit_s") or 0)))
         for name, stated, due in (("charge", charge, charge_due), ("credit", credit, credit_due)):
             if stated != due:
-                ran = f"it ran {seconds} s at {lease.per_hour} an hour" if lease.billed else "it was never confirmed"
+                ran = f"it ran {seconds} s at {lease.per_hour} an hour" if lease.billed else NOT_BILLED
                 text = f"the {name} of {event['lease']} is {stated} micro-units and should be {due}: {ran}"
                 self.found.fault("money", text)
         charged, credited, tenant = self.found.report.charged_micro, self.found.report.credited_micro, lease.tenant

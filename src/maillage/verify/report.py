@@ -15,13 +15,13 @@ FaultKind = Literal[
     "journal",  # a row is damaged, missing or miscounted
     "event",  # an event of no known type, or with a field missing or impossible
     "sequence",  # a site's numbers have a gap or a repeat, or begin without the site's record
-    "time",  # time went backwards, or a lease was granted for the past
+    "time",  # a clock went backwards, or a lease was granted for the past
     "state",  # a lease took a step that its state does not allow
     "oversold",  # more leased than there is, at some instant
     "closed",  # a lease outside the calendar of its pool
     "notice",  # a firm lease displaced spot leases before their notice had run
     "money",  # a charge or a credit that the price does not give
-    "key",  # an idempotency key was granted twice within a day
+    "key",  # an idempotency key was granted twice within a day, or although it was void
 ]
 
 

@@ -28,6 +28,7 @@ def _is_record(value: Any) -> bool:
 
 # type(...) is int throughout, since to isinstance true and false are integers as well
 TEXT = Field(lambda value: type(value) is str and value != "", "a text")
+ANY_TEXT = Field(lambda value: type(value) is str, "a text, which may be empty")
 NUMBER = Field(lambda value: type(value) is int and value >= 0, "a whole number from 0")
 INSTANT = Field(lambda value: type(value) is int and 0 <= value < INSTANT_MAX, "seconds since 1970")
 END = Field(lambda value: type(value) is int and 0 <= value <= FOREVER, f"seconds since 1970, or {FOREVER}")
@@ -62,7 +63,7 @@ FIELDS: dict[str, dict[str, Field]] = {
         "per_hour": NUMBER,
         "hold_until": _or_absent(END),
         "key": _or_absent(TEXT),
-        "digest": _or_absent(TEXT),
+        "digest": _or_absent(ANY_TEXT),
     },
     "confirmed": {"lease": TEXT},
     "extended": {"lease": TEXT, "end": END},
@@ -77,6 +78,7 @@ FIELDS: dict[str, dict[str, Field]] = {
         "credit_s": _or_absent(NUMBER),
     },
     "ended": {"lease": TEXT, "charge": _or_absent(NUMBER)},
+    "voided": {"tenant": TEXT, "key": TEXT, "lease": _or_absent(TEXT), "end": _or_absent(END)},
     "measured": {"lease": TEXT, "meters": METERS},
 }
 

@@ -77,6 +77,11 @@ def test_the_least_that_can_be_asked() -> None:
         ({"end": ""}, "end"),
         ({"site": None}, "site"),
         ({"near": {"lat": 1, "lon": 1}}, "site"),
+        ({"sites": ["a"]}, "site"),
+        ({"site": None, "sites": ["a"], "near": {"lat": 1, "lon": 1}}, "site"),
+        ({"site": None, "sites": ["a", "b", "a"]}, "sites"),
+        ({"count": 2}, "count"),
+        ({"site": None, "sites": ["a", "b"], "count": 2}, "count"),
         ({"max_price": "-1"}, "max_price"),
         ({"max_price": "a lot"}, "max_price"),
         ({"max_price": 1e10}, "max_price"),
@@ -115,6 +120,11 @@ def test_a_place_that_is_none_is_refused(place: tuple[float, float]) -> None:
         {"site": None, "near": {"lat": 0}},
         {"site": None, "near": {"lat": 0, "lon": 0, "within_km": -1}},
         {"site": None, "near": {"lat": 0, "lon": 0, "within_miles": 1}},
+        {"site": None, "sites": []},
+        {"site": None, "sites": ["s" * 65]},
+        {"site": None, "sites": "a"},
+        {"site": None, "near": {"lat": 0, "lon": 0}, "count": 0},
+        {"site": None, "near": {"lat": 0, "lon": 0}, "count": 1_001},
         {"attributes": {"a": None}},
         {"attributes": {f"a-{number}": 1 for number in range(17)}},
         {"colour": "red"},
@@ -163,6 +173,25 @@ def test_bodies_that_mean_the_same_have_the_same_digest() -> None:
     other = msgspec.json.decode(b'{"site":"a","class":"firm","needs":{"memory":16,"cpu":4}}', type=AskDocument)
     assert digest_of(one) == digest_of(other)
     assert digest_of(document(needs={"cpu": 4})) != digest_of(document(needs={"cpu": 5}))
+    assert digest_of(document(site=None, sites=["a", "b"])) != digest_of(document(site=None, sites=["b", "a"]))
+
+
+def test_the_digest_of_a_body_is_what_it_was_in_version_0_1() -> None:
+    """A key that was granted before an upgrade is repeated after it."""
+    body = (
+        b'{"needs": {"cpu": 4, "memory": 16}, "site": "wm-100", "start": "2026-12-01T08:00:00Z",'
+        b' "end": "2026-12-01T20:00:00Z"}'
+    )
+    assert digest_of(msgspec.json.decode(body, type=AskDocument)) == "a2ba775b08c76f121e80d1b7"
+
+
+def test_an_ask_for_several_sites_by_name_or_near_a_place() -> None:
+    named = ask_of(document(site=None, sites=["b", "a"]), POLICY)
+    assert (named.site, named.sites, named.count, named.asks_for_several) == (None, ("b", "a"), None, True)
+    near = ask_of(document(site=None, near={"lat": 1, "lon": 2}, count=20), POLICY)
+    assert (near.sites, near.count, near.asks_for_several) == (None, 20, True)
+    plain = ask_of(document(count=None, sites=None), POLICY)
+    assert (plain.sites, plain.count, plain.asks_for_several) == (None, None, False)
 
 
 @pytest.mark.parametrize(

@@ -82,3 +82,28 @@ def test_who_asks_for_events_to_come_gets_them_from_there() -> None:
         assert await waiting == [(4, world.events[4])]
 
     followed(story)
+
+
+def test_when_the_feed_is_closed_whoever_follows_and_whoever_comes_later_reaches_the_end() -> None:
+    async def story(world: World, feed: Feed) -> None:
+        waiting = [asyncio.create_task(first(feed, feed.end, 1)) for _ in range(3)]
+        await asyncio.sleep(0.005)
+        feed.close()
+        assert await asyncio.gather(*waiting) == [[], [], []]
+        assert await first(feed, 0, 1) == []
+
+    followed(story)
+
+
+def test_a_follower_in_the_middle_of_old_events_stops_when_the_feed_is_closed() -> None:
+    async def story(world: World, feed: Feed) -> None:
+        for _ in range(50):
+            world.hour({"cpu": 1})
+        heard = 0
+        async for _ in feed.follow(0, idle_s=10):
+            heard += 1
+            if heard == 5:
+                feed.close()
+        assert heard == 5
+
+    followed(story)

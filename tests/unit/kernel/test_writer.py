@@ -329,6 +329,27 @@ def test_many_at_once_never_get_more_than_there_is() -> None:
     assert time.monotonic() - started < 20
 
 
+def test_whoever_watches_sees_what_waits_how_commits_were_shared_and_which_failed() -> None:
+    async def story(shop: Shop) -> None:
+        shop.moody.gate.clear()
+        first = asyncio.create_task(shop.ask())
+        await until(lambda: len(shop.ledger.leases) == 1)
+        others = [asyncio.create_task(shop.ask()) for _ in range(5)]
+        await asyncio.sleep(0)
+        assert shop.writer.waiting == 5
+        shop.moody.gate.set()
+        await asyncio.gather(first, *others)
+        assert shop.writer.waiting == 0
+        assert shop.writer.batch_sizes.total == shop.writer.events_committed == 6
+        assert sum(shop.writer.batch_sizes.counts) == sum(shop.writer.commit_seconds.counts) == 2
+        shop.moody.failures_left = 1
+        with pytest.raises(JournalUnavailable):
+            await shop.ask()
+        assert (shop.writer.batches_failed, shop.writer.events_committed) == (1, 6)
+
+    at_work(story)
+
+
 # -- without a loop -------------------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,9 @@ class Api:
 
     def __enter__(self) -> "Api":
         if self._server:
-            self._client = _remote_client(self._server, os.environ.get(KEY, ""))
+            from maillage.tenancy.secrets import secret
+
+            self._client = _remote_client(self._server, secret(KEY) or "")
         else:
             self._open_here()
         return self

@@ -40,6 +40,13 @@ Need = Annotated[
     list[str], typer.Option("--need", metavar="KIND=QUANTITY", help="What is needed, such as cpu=4; repeat for more.")
 ]
 AskSite = Annotated[str | None, typer.Option("--site", metavar="ID", help="At this site, instead of near a place.")]
+AskSites = Annotated[
+    list[str] | None,
+    typer.Option("--site", metavar="ID", help="At this site, instead of near a place; repeat for a lease at each."),
+]
+Count = Annotated[
+    int | None, typer.Option("--count", min=1, max=1_000, help="A lease at each of so many sites near the place.")
+]
 WithinKm = Annotated[
     float | None, Bounded("--within-km", "Not further from the place, on the ground.", min=0, metavar="KM")
 ]
@@ -75,7 +82,8 @@ def find(
     as_json: Json = False,
 ) -> None:
     """Who could meet an ask now: a hint, never a promise."""
-    ask = _ask(need, near, site, within_km, within_ms, start, end, hours, lease_class, max_price, attribute)
+    sites = [] if site is None else [site]
+    ask = _ask(need, near, sites, within_km, within_ms, start, end, hours, lease_class, max_price, attribute)
     with Api() as api:
         answer = api.call("POST", path("offers"), json={**ask, "limit": limit})
     show.emit(answer, as_json, _print_offers)
@@ -85,7 +93,8 @@ def find(
 def create(
     need: Need,
     near: Near = None,
-    site: AskSite = None,
+    site: AskSites = None,
+    count: Count = None,
     within_km: WithinKm = None,
     within_ms: WithinMs = None,
     start: Start = None,
@@ -101,8 +110,17 @@ def create(
     limit: Annotated[int | None, typer.Option("--limit", min=1, max=100, help="As for find; changes nothing.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Lease all needs at one site, or nothing. Without --end or --hours it runs until released."""
-    ask = _ask(need, near, site, within_km, within_ms, start, end, hours, lease_class, max_price, attribute)
+    """Lease all needs at one site, or nothing; with --count or several --site at each of them, or at none.
+
+    Without --end or --hours it runs until released.
+    """
+    ask = _ask(need, near, site or [], within_km, within_ms, start, end, hours, lease_class, max_price, attribute)
+    if count is not None:
+        if near is None:
+            raise typer.BadParameter(
+                "goes with --near; for several sites by name repeat --site", param_hint="'--count'"
+            )
+        ask["count"] = count
     if hold_s is not None:
         ask["hold_s"] = hold_s
     if limit is not None:
@@ -110,7 +128,7 @@ def create(
     headers = {} if key is None else {"Idempotency-Key": key}
     with Api() as api:
         answer = api.call("POST", path("leases"), json=ask, headers=headers)
-    show.emit(answer, as_json, _print_lease)
+    show.emit(answer, as_json, _print_granted)
 
 
 @app.command("list")
@@ -172,7 +190,7 @@ def _move(lease: str, step: str, body: dict[str, Any] | None, as_json: bool) -> 
 def _ask(
     need: list[str],
     near: str | None,
-    site: str | None,
+    sites: list[str],
     within_km: float | None,
     within_ms: float | None,
     start: str | None,
@@ -183,8 +201,10 @@ def _ask(
     attribute: list[str] | None,
 ) -> dict[str, Any]:
     """The ask as the API takes it."""
-    if (near is None) == (site is None):
+    if (near is None) == (not sites):
         raise typer.BadParameter("say either --near a place or --site, one of them", param_hint="'--near'")
+    if len(set(sites)) < len(sites):
+        raise typer.BadParameter("names a site twice; it gives one lease", param_hint="'--site'")
     if near is None and (within_km is not None or within_ms is not None):
         raise typer.BadParameter("--within-km and --within-ms go with --near", param_hint="'--site'")
     if hours is not None and end is not None:
@@ -197,7 +217,8 @@ def _ask(
         within = {"within_km": within_km, "within_ms": within_ms}
         ask["near"] = {"lat": lat, "lon": lon, **{name: far for name, far in within.items() if far is not None}}
     more = {
-        "site": site,
+        "site": sites[0] if len(sites) == 1 else None,
+        "sites": sites if len(sites) > 1 else None,
         "start": start,
         "end": end if hours is None else _end(start, hours),
         "max_price": max_price,
@@ -259,6 +280,14 @@ def _print_leases(answer: dict[str, Any]) -> None:
     columns = ("id", "tenant", "needs", "start", "end", "class", "state", "price")
     show.print_table(columns, rows, ("price",), "No leases.")
     show.note_more(answer)
+
+
+def _print_granted(answer: dict[str, Any]) -> None:
+    """A lease, or the several of an ask for several sites."""
+    if "leases" in answer:
+        _print_leases({"items": answer["leases"], "next": None})
+    else:
+        _print_lease(answer)
 
 
 def _print_lease(lease: dict[str, Any]) -> None:

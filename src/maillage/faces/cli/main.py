@@ -8,7 +8,23 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from maillage.faces.cli import capacity, catchment, kinds, leases, money, run, sites, tenants
+from maillage.faces.cli import (
+    audit,
+    backup,
+    capacity,
+    catchment,
+    hub,
+    kinds,
+    leases,
+    mesh,
+    money,
+    node,
+    quotas,
+    run,
+    sites,
+    tenants,
+    webhooks,
+)
 from maillage.faces.cli.failures import INTERRUPTED, OK, REFUSED, problem_of, tell
 
 
@@ -94,6 +110,13 @@ def root(
 app.command()(run.up)
 app.command()(run.demo)
 app.command()(run.verify)
+app.command()(backup.backup)
+app.command()(backup.restore)
+app.add_typer(hub.app, name="hub")
+app.add_typer(node.app, name="node")
+app.add_typer(mesh.nodes_app, name="nodes")
+app.add_typer(mesh.enrolment_app, name="enrolment")
+app.add_typer(mesh.escrow_app, name="escrow")
 app.add_typer(sites.app, name="sites")
 app.add_typer(capacity.app, name="capacity")
 app.command()(catchment.catchment)
@@ -101,6 +124,9 @@ app.command()(leases.find)
 app.add_typer(leases.app, name="lease")
 app.add_typer(tenants.tenant_app, name="tenant")
 app.add_typer(tenants.key_app, name="key")
+app.add_typer(webhooks.app, name="webhook")
+app.add_typer(quotas.app, name="quota")
+app.command()(audit.audit)
 app.command()(money.usage)
 app.command()(money.invoice)
 app.add_typer(kinds.app, name="kind")

@@ -1,8 +1,6 @@
 """Running a chain: serve it, show one off, check one."""
 
-import ipaddress
-import os
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,13 +9,15 @@ import typer
 from maillage.faces.cli import show
 from maillage.faces.cli.client import folder_faults, home, open_folder
 from maillage.faces.cli.failures import REFUSED, own_problem
+from maillage.faces.cli.operations import configure_logs, metrics_are_public
 from maillage.faces.cli.options import Json
+from maillage.faces.cli.verdict import print_verdict, verified
+from maillage.tenancy.secrets import secret
 
 if TYPE_CHECKING:
-    from maillage.verify import Report
+    from maillage.bootstrap import Chain
 
 ADMIN_KEY = "MAILLAGE_ADMIN_KEY"
-FAULTS_SHOWN = 50
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port to listen on; 0 takes a free one.")]
@@ -25,7 +25,7 @@ Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port t
 
 def up(host: Host = "127.0.0.1", port: Port = 8420, as_json: Json = False) -> None:
     """Serve the chain in MAILLAGE_HOME over HTTP until told to stop."""
-    _serve(home(), host, port, show.print_json if as_json else _say_served)
+    serve_chain(lambda: open_folder(home()), host, port, show.print_json if as_json else say_served)
 
 
 def demo(
@@ -47,7 +47,7 @@ def demo(
     with folder_faults(home() / "demo"):
         folder = run_demo(home(), stores, population, as_json)
     if not once:
-        _serve(folder, host, port, _note_served if as_json else _say_served)
+        serve_chain(lambda: open_folder(folder), host, port, _note_served if as_json else say_served)
 
 
 def verify(
@@ -58,50 +58,37 @@ def verify(
 
     By a reader that shares no code with the server, and may run beside it. Ends with 1 where it finds a fault.
     """
-    from maillage.kernel.errors import Invalid
-    from maillage.verify import check
-
-    folder = folder or home()
-    try:
-        with show.progress("events") as bars:
-            task = bars.add_task("checking", total=None)
-            report = check(folder, lambda done, total: bars.update(task, completed=done, total=total))
-    except FileNotFoundError as fault:
-        raise Invalid("folder", str(fault)) from None
-    show.emit(_verdict(folder, report), as_json, _print_verdict)
-    if not report.ok:
+    verdict = verified(folder or home())
+    show.emit(verdict, as_json, print_verdict)
+    if not verdict["ok"]:
         raise typer.Exit(REFUSED)
 
 
-def _serve(folder: Path, host: str, port: int, tell: Any) -> None:
-    """``tell`` gets ``{"listening", "admin_key"}`` once connections are taken."""
-    given = os.environ.get(ADMIN_KEY) or None
-    chain = open_folder(folder)
+def serve_chain(open_it: Callable[[], "Chain"], host: str, port: int, tell: Any) -> None:
+    """Serve a chain until told to stop. ``tell`` gets ``{"listening", "admin_key"}`` once connections are taken."""
+    given = secret(ADMIN_KEY)
+    configure_logs()
+    public_metrics = metrics_are_public()
+    chain = open_it()
     if given is not None:
         chain.access.first_key(given)
-    if not _is_loopback(host):
-        show.note(f"warning: {host} can be reached from elsewhere and this is plain HTTP; put TLS in front")
     from maillage.bootstrap import run
-    from maillage.faces.http.serve import serve
+    from maillage.faces.http.serve import is_loopback, serve
+
+    if not is_loopback(host):
+        show.note(f"warning: {host} can be reached from elsewhere and this is plain HTTP; put TLS in front")
 
     def listening(url: str) -> None:
         # Only now: a key that is made before an address is refused would never be shown.
         tell({"listening": url, "admin_key": None if given is not None else chain.access.first_key(None)})
 
     try:
-        run(serve(chain, host, port, listening))
+        run(serve(chain, host, port, listening, public_metrics))
     except OSError as fault:
         raise own_problem("address", f"{host}:{port}: {fault.strerror or fault}") from None
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _say_served(served: dict[str, str | None]) -> None:
+def say_served(served: dict[str, str | None]) -> None:
     for line in _served_lines(served):
         typer.echo(line)
 
@@ -116,64 +103,3 @@ def _served_lines(served: dict[str, str | None]) -> list[str]:
     if served["admin_key"] is not None:
         lines += [f"admin key: {served['admin_key']}", "(shown only this once: keep it)"]
     return lines
-
-
-def _verdict(folder: Path, report: "Report") -> dict[str, Any]:
-    from maillage.kernel.quantities import from_micro
-
-    return {
-        "folder": str(folder),
-        "ok": report.ok,
-        "events": report.events,
-        "sites": report.sites,
-        "pools": report.pools,
-        "leases": report.leases,
-        "first_at": _instant(report.first_at),
-        "last_at": _instant(report.last_at),
-        "charged": {tenant: from_micro(micro) for tenant, micro in sorted(report.charged_micro.items())},
-        "credited": {tenant: from_micro(micro) for tenant, micro in sorted(report.credited_micro.items())},
-        "faults_total": report.faults_total,
-        "faults": [
-            {"kind": fault.kind, "event": fault.pos, "site": fault.site, "number": fault.seq, "text": fault.text}
-            for fault in report.faults
-        ],
-    }
-
-
-def _instant(second: int | None) -> str | None:
-    """RFC 3339; as a bare number where a damaged journal states what no calendar has."""
-    if second is None:
-        return None
-    try:
-        return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return str(second)
-
-
-def _print_verdict(verdict: dict[str, Any]) -> None:
-    show.print_facts(
-        [
-            ("folder", verdict["folder"]),
-            ("events", f"{verdict['events']:,}"),
-            ("sites", f"{verdict['sites']:,}"),
-            ("pools", f"{verdict['pools']:,}"),
-            ("leases", f"{verdict['leases']:,}"),
-            ("from", verdict["first_at"]),
-            ("to", verdict["last_at"]),
-        ]
-    )
-    tenants = sorted({*verdict["charged"], *verdict["credited"]})
-    if tenants:
-        show.say("")
-        rows = [(who, verdict["charged"].get(who, "0.00"), verdict["credited"].get(who, "0.00")) for who in tenants]
-        show.print_table(("tenant", "charged", "credited"), rows, right=("charged", "credited"))
-    show.say("")
-    if verdict["ok"]:
-        show.say("No fault: nothing was oversold at any instant, and the books add up.", "bold green")
-        return
-    faults = verdict["faults"][:FAULTS_SHOWN]
-    lines = [(fault["kind"], fault["event"], fault["site"], fault["number"], fault["text"]) for fault in faults]
-    show.print_table(("fault", "event", "site", "number", "what is wrong"), lines, right=("event", "number"))
-    more = verdict["faults_total"] - len(faults)
-    count = "1 fault" if verdict["faults_total"] == 1 else f"{verdict['faults_total']:,} faults"
-    show.say(count + (f", {more:,} of them not shown" if more else ""), "bold red")

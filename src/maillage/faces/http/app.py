@@ -14,19 +14,41 @@ from maillage.faces import problems
 from maillage.faces.http import openapi
 from maillage.faces.http.gate import AsgiApp, Gate
 from maillage.faces.http.hot import HotRoutes
+from maillage.faces.http.observed import Observed
 from maillage.faces.http.request import DocumentRequest
-from maillage.faces.http.routes import capacity, chain_wide, events, health, leases, money, offers, sites, tenants
-from maillage.kernel.errors import Invalid, Malformed, Refusal
+from maillage.faces.http.routes import (
+    audit,
+    capacity,
+    chain_wide,
+    events,
+    health,
+    leases,
+    mesh,
+    metrics,
+    money,
+    offers,
+    quotas,
+    sites,
+    tenants,
+    webhooks,
+)
+from maillage.faces.operations.tally import Tally
+from maillage.kernel.errors import Invalid, Malformed, NotAllowed, Refusal
 from maillage.tenancy.access import Principal
 
 HANDLERS = [
     *health.HANDLERS,
+    *metrics.HANDLERS,
     *chain_wide.HANDLERS,
     *sites.HANDLERS,
     *capacity.HANDLERS,
     *offers.HANDLERS,
     *leases.HANDLERS,
     *tenants.HANDLERS,
+    *quotas.HANDLERS,
+    *audit.HANDLERS,
+    *webhooks.HANDLERS,
+    *mesh.HANDLERS,
     *money.HANDLERS,
     *events.HANDLERS,
 ]
@@ -34,8 +56,12 @@ HOT_PATHS = ("/v1/leases", "/v1/leases/batch")
 """Where POST is answered right behind the gate."""
 
 
-def build_app(chain: Chain) -> AsgiApp:
-    """The ASGI application; the chain's writer must be running while it is used."""
+def build_app(chain: Chain, open_metrics: bool = False) -> AsgiApp:
+    """The ASGI application; the chain's writer must be running while it is used.
+
+    With ``open_metrics`` everybody who reaches it gets ``/metrics``, else only operators.
+    """
+    tally = Tally()
     rest = Litestar(
         route_handlers=[*HANDLERS, openapi_json],
         dependencies=DEPENDENCIES,
@@ -43,13 +69,15 @@ def build_app(chain: Chain) -> AsgiApp:
         openapi_config=None,
         logging_config=None,
         request_class=DocumentRequest,
-        state=State({"chain": chain}),
+        state=State({"chain": chain, "tally": tally, "metrics": None, "open_metrics": open_metrics}),
         request_max_body_size=None,
         pdb_on_exception=False,
         debug=False,
     )
-    hot = HotRoutes(chain)
-    return Gate(chain.access, dict(zip(HOT_PATHS, (hot.lease, hot.batch), strict=True)), rest)  # type: ignore[arg-type]
+    hot = HotRoutes(chain, tally)
+    by_path = dict(zip(HOT_PATHS, (hot.lease, hot.batch), strict=True))
+    gate = Gate(chain.identity, chain.clock, by_path, rest)  # type: ignore[arg-type]
+    return Observed(gate, tally, HOT_PATHS)
 
 
 @get("/openapi.json", media_type="application/vnd.oai.openapi+json", include_in_schema=False, sync_to_thread=True)
@@ -85,7 +113,10 @@ def _problem(problem: dict[str, Any], headers: dict[str, str] | None = None) -> 
     return Response(problem, status_code=problem["status"], media_type="application/problem+json", headers=headers)
 
 
-def _refused(_: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[str, Any]]:
+def _refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[str, Any]]:
+    if isinstance(refusal, NotAllowed):  # somebody tried what is not theirs to do
+        asked = f"{request.scope['method']} {request.scope['path']}"
+        request.app.state.chain.audit.refused(request.scope.get("principal"), "access", refusal.slug, subject=asked)
     return _problem(problems.of_refusal(refusal))
 
 

@@ -1,13 +1,21 @@
 """The gate: every request passes it once. It knows who is asking, bounds the body, and shows the way."""
 
+import itertools
 import logging
+import re
+import secrets
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from time import monotonic
 from typing import Any
 
 from maillage.faces import problems
 from maillage.faces.http.answers import Receive, Scope, Send, TooLarge, send_problem
-from maillage.kernel.errors import Refusal
-from maillage.tenancy.access import Access, Principal
+from maillage.kernel.errors import Refusal, TooManyRequests
+from maillage.kernel.ports import Clock
+from maillage.kernel.tracing import request_id
+from maillage.tenancy.identity import Identity
+from maillage.tenancy.principal import Principal
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +24,11 @@ SITE_FILE_MAX = 32 << 20
 SITE_FILE_PATH = "/v1/sites/import"
 SITE_FILE_TYPES = ("text/csv", "application/geo+json")
 
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,64}")
+"""What callers may name their requests, if they name them."""
+_PROCESS = secrets.token_hex(4)
+_numbers = itertools.count(1)
+
 HotRoute = Callable[[Principal, Scope, Receive, Send], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -23,8 +36,9 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Gate:
     """An ASGI application before the others: ``hot`` by path (POST only), ``rest`` for everything else."""
 
-    def __init__(self, access: Access, hot: dict[str, HotRoute], rest: AsgiApp) -> None:
-        self._access = access
+    def __init__(self, identity: Identity, clock: Clock, hot: dict[str, HotRoute], rest: AsgiApp) -> None:
+        self._identity = identity
+        self._clock = clock
         self._hot = hot
         self._rest = rest
 
@@ -34,6 +48,9 @@ class Gate:
             return
         try:
             await self._pass(scope, receive, send)
+        except TooManyRequests as refusal:
+            retry_after = b"%d" % refusal.extra["retry_after_s"]
+            await send_problem(send, problems.of_refusal(refusal), ((b"retry-after", retry_after),))
         except Refusal as refusal:
             await send_problem(send, problems.of_refusal(refusal))
         except TooLarge as too_large:
@@ -46,7 +63,7 @@ class Gate:
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        key = content_type = None
+        key = content_type = named = None
         length = 0
         chunked = False
         for name, value in scope["headers"]:
@@ -58,14 +75,24 @@ class Gate:
                 content_type = value
             elif name == b"transfer-encoding":
                 chunked = True
+            elif name == b"x-request-id":
+                named = value
+        request_id.set(_request_id(named))
         principal = None
+        digest = b""
         # The router behind folds slashes, so ``//v1`` is as good as ``/v1``.
         if path.startswith("/v1") or path.lstrip("/").startswith("v1"):
-            principal = self._principal(key)
+            proof = _proof(key)
+            digest = sha256(proof).digest()
+            principal = self._identity.of_key(digest)
+            if principal is None and key is not None:
+                principal = await self._identity.of_other(proof, digest, _address(scope))
             if principal is None:
                 told = "None came with the request." if key is None else "The one that came is not in force."
                 await send_problem(send, problems.of_door(401, told), ((b"www-authenticate", b"Bearer"),))
                 return
+            principal.charge(1, monotonic())
+            scope["principal"] = principal
         if length or chunked:
             site_file = path == SITE_FILE_PATH and scope["method"] == "POST"
             allowed = SITE_FILE_TYPES if site_file else ("application/json",)
@@ -82,14 +109,29 @@ class Gate:
         if hot is not None and principal is not None:
             await hot(principal, scope, receive, send)
             return
-        scope["principal"] = principal
-        scope["in_force"] = lambda: self._principal(key) is not None
+        if principal is not None:
+            known = principal  # as it is now: the lambda outlives this call
+            scope["in_force"] = lambda: self._identity.is_in_force(known, digest, self._clock.now())
         await self._rest(scope, receive, send)
 
-    def _principal(self, authorization: bytes | None) -> Principal | None:
-        if authorization is None or authorization[:7].lower() != b"bearer ":
-            return None
-        return self._access.principal(authorization[7:].strip())
+
+def _proof(authorization: bytes | None) -> bytes:
+    """What came as a bearer token; nothing, which proves nothing, where none came."""
+    if authorization is None or authorization[:7].lower() != b"bearer ":
+        return b""
+    return authorization[7:].strip()
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _request_id(named: bytes | None) -> str:
+    """The name that the caller gave the request, or one made here."""
+    if named is not None and _REQUEST_ID.fullmatch(named):
+        return named.decode("ascii")
+    return f"{_PROCESS}-{next(_numbers)}"
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

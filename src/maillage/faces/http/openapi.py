@@ -8,7 +8,7 @@ from litestar.openapi.config import OpenAPIConfig
 
 import maillage
 from maillage.faces.http.hot import BatchDocument, BatchResults
-from maillage.kernel.documents import AskDocument, LeaseDocument
+from maillage.kernel.documents import AskDocument, LeaseDocument, LeasesGrantedDocument
 
 _PUBLIC = ("/healthz", "/readyz", "/problems")
 _PROBLEM = {
@@ -42,11 +42,12 @@ CONFIG = OpenAPIConfig(
 def completed(description: dict[str, Any]) -> dict[str, Any]:
     """The description with the hot routes, one schema for each document, the key, and the problems."""
     description = _any_of(description)
-    documents = [AskDocument, LeaseDocument, BatchDocument, BatchResults]
+    documents = [AskDocument, LeaseDocument, LeasesGrantedDocument, BatchDocument, BatchResults]
     _, components = msgspec.json.schema_components(documents, ref_template="#/components/schemas/{name}")
     schemas = {**description.get("components", {}).get("schemas", {}), **components, "Problem": _PROBLEM}
     paths: dict[str, Any] = {path: dict(item) for path, item in description["paths"].items()}
-    paths["/v1/leases"] = {**paths.get("/v1/leases", {}), "post": _hot("lease", "AskDocument", "201", "LeaseDocument")}
+    leases = _hot("lease", "AskDocument", "201", "LeaseDocument", "LeasesGrantedDocument")
+    paths["/v1/leases"] = {**paths.get("/v1/leases", {}), "post": leases}
     paths["/v1/leases/batch"] = {"post": _hot("lease_batch", "BatchDocument", "200", "BatchResults")}
     for path, item in paths.items():
         for method, operation in item.items():
@@ -78,19 +79,22 @@ def _any_of(part: Any) -> Any:
     return [_any_of(value) for value in part] if isinstance(part, list) else part
 
 
-def _hot(name: str, body: str, status: str, answer: str) -> dict[str, Any]:
+def _hot(name: str, body: str, status: str, *answers: str) -> dict[str, Any]:
     reference = "#/components/schemas/"
+    schemas = [{"$ref": reference + answer} for answer in answers]
     return {
         "operationId": name,
-        "summary": "Lease capacity: all needs at one site, or nothing"
+        "summary": "Lease capacity: all needs at one site, or at each of several sites, or nothing"
         if name == "lease"
         else "Many asks in one request, each granted or refused by itself",
         "parameters": [_IDEMPOTENCY_KEY],
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"$ref": reference + body}}}},
         "responses": {
             status: {
-                "description": "Granted" if name == "lease" else "A result for each ask, in order",
-                "content": {"application/json": {"schema": {"$ref": reference + answer}}},
+                "description": "Granted: a lease, or the leases of an ask for several sites (by `count` or `sites`)"
+                if name == "lease"
+                else "A result for each ask, in order",
+                "content": {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}},
             }
         },
     }

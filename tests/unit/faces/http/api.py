@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from maillage.bootstrap import Chain, ManualClock, open_chain
+from maillage.bootstrap import LocalChain, ManualClock, open_local
 from maillage.faces.http.app import build_app
 from maillage.faces.problems import catalogue
 
@@ -25,7 +25,7 @@ class Api:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.clock = ManualClock(NOW)
-        self.chain: Chain = open_chain(folder, self.clock)
+        self.chain: LocalChain = open_local(folder, self.clock)
         self._runner = asyncio.Runner()
         self.operator = self.chain.access.first_key(None) or ""
         self.run(self.chain.__aenter__())

@@ -41,7 +41,9 @@ async def put_capacity(
     principal: Caller,
 ) -> CapacityDocument:
     principal.require_operator()
-    return await chain.office.set_capacity(site, kind, data)
+    capacity = await chain.office.set_capacity(site, kind, data)
+    await chain.audit.done(principal, "capacity.set", f"{site}/{kind}", f"size {data.size}")
+    return capacity
 
 
 HANDLERS = [get_capacity, put_capacity]

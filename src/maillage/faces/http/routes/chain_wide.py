@@ -1,5 +1,6 @@
 """What holds for the whole chain: its kinds of capacity, its prices, and what can go wrong."""
 
+from asyncio import to_thread
 from typing import Annotated
 
 import msgspec
@@ -32,8 +33,8 @@ def list_kinds(chain: TheChain) -> Kinds:
     return Kinds(list(chain.policy.kinds.values()))
 
 
-@put("/v1/kinds/{kind:str}", summary="Add a kind, or change its unit and description", sync_to_thread=False)
-def put_kind(
+@put("/v1/kinds/{kind:str}", summary="Add a kind, or change its unit and description")
+async def put_kind(
     kind: FromPath[str],
     data: JSONBody[KindDocument],
     chain: TheChain,
@@ -41,7 +42,8 @@ def put_kind(
 ) -> Kind:
     principal.require_operator()
     wanted = checked_kind(Kind(kind, data.unit, data.description))
-    chain.put_kind(wanted)
+    await to_thread(chain.put_kind, wanted)
+    await chain.audit.done(principal, "kind.set", kind, f"unit {wanted.unit}")
     return wanted
 
 
@@ -50,10 +52,11 @@ def get_prices(chain: TheChain) -> PriceBook:
     return chain.policy.pricing.book
 
 
-@put("/v1/prices", summary="Replace the price book for leases granted from now on", sync_to_thread=False)
-def put_prices(data: JSONBody[PriceBook], chain: TheChain, principal: Caller) -> PriceBook:
+@put("/v1/prices", summary="Replace the price book for leases granted from now on")
+async def put_prices(data: JSONBody[PriceBook], chain: TheChain, principal: Caller) -> PriceBook:
     principal.require_operator()
-    chain.put_price_book(data)
+    await to_thread(chain.put_price_book, data)
+    await chain.audit.done(principal, "price.set", "", f"{len(data.entries)} entries in {data.currency}")
     return data
 
 

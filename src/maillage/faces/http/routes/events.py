@@ -12,7 +12,6 @@ from maillage.bootstrap import Chain
 from maillage.faces.http.routes.parameters import Caller, TheChain
 from maillage.kernel.cloudevents import cloud_event
 from maillage.kernel.errors import Invalid
-from maillage.kernel.events import Event, Resized, SiteSet
 from maillage.tenancy.access import Principal
 
 KEEP_ALIVE_S = 15.0
@@ -45,17 +44,8 @@ async def _lines(chain: Chain, principal: Principal, pos: int, in_force: Callabl
             yield b": still here\n\n"
             continue
         number, event = item
-        if _may_see(chain, principal, event):
+        if principal.sees is None or chain.office.whose(event) == principal.sees:
             yield b"id: %d\ndata: %b\n\n" % (number, _encoder.encode(cloud_event(event)))
-
-
-def _may_see(chain: Chain, principal: Principal, event: Event) -> bool:
-    """A tenant follows its own leases; the stores' affairs are for those who run them."""
-    if principal.sees is None:
-        return True
-    if isinstance(event, SiteSet | Resized):
-        return False
-    return event.lease is not None and chain.office.is_tenants(event.lease, principal.sees)
 
 
 def _position(text: str) -> int:

@@ -1,8 +1,12 @@
 """Whether the process lives and whether it can serve; needs no key."""
 
+from typing import Any
+
 from litestar import get
 
 from maillage.faces.http.routes.parameters import TheChain
+from maillage.kernel.errors import NotReady
+from maillage.kernel.readiness import OK
 
 
 @get("/healthz", summary="Whether the process lives", sync_to_thread=False)
@@ -10,10 +14,13 @@ def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/readyz", summary="Whether the ledger is loaded and its writer answers")
-async def readyz(chain: TheChain) -> dict[str, str]:
-    await chain.office.list_sites(None, 1)
-    return {"status": "ready"}
+@get("/readyz", summary="Whether all that serving rests on works: the writer, the disk, the records")
+async def readyz(chain: TheChain) -> dict[str, Any]:
+    checks = await chain.readiness.report()
+    failed = [f"{name}: {found}" for name, found in checks.items() if found != OK]
+    if failed:
+        raise NotReady("; ".join(failed), checks=checks)
+    return {"status": "ready", "checks": checks}
 
 
 HANDLERS = [healthz, readyz]

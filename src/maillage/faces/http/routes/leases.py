@@ -9,8 +9,8 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from maillage.faces.http.routes.parameters import PAGE_DEFAULT, Caller, Cursor, Limit, TheChain
 from maillage.kernel.documents import LeaseDocument, MetersDocument, TimeText
 from maillage.kernel.leases import LeaseState
-from maillage.kernel.readings import LeaseFilter
 from maillage.kernel.quantities import to_thousandths
+from maillage.kernel.readings import LeaseFilter
 from maillage.kernel.times import FOREVER, parse_time
 
 

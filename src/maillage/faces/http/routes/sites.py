@@ -84,7 +84,8 @@ async def put_site(
     principal.require_operator()
     tz = zone_at(data.lat, data.lon) if data.tz is msgspec.UNSET else data.tz
     wanted = Site(site, data.name, data.lat, data.lon, tz, data.country, data.region, data.attributes)
-    await chain.office.set_site(checked_site(wanted))
+    if await chain.office.set_site(checked_site(wanted)):
+        await chain.audit.done(principal, "site.set", site)
     return _listed(wanted)
 
 
@@ -93,7 +94,10 @@ async def import_sites(request: Request[Any, Any, Any], chain: TheChain, princip
     principal.require_operator()
     csv = request.headers.get("content-type", "text/csv").lower().startswith("text/csv")
     form: Literal["csv", "geojson"] = "csv" if csv else "geojson"
-    return await import_stream(chain.office, read_sites(io.BytesIO(await request.body()), form))
+    report = await import_stream(chain.office, read_sites(io.BytesIO(await request.body()), form))
+    told = f"{report.imported} new or changed, {report.unchanged} unchanged, {report.rejected} rejected"
+    await chain.audit.done(principal, "site.import", "", told)
+    return report
 
 
 async def import_stream(office: Office, rows: Iterator[Site | Rejection]) -> ImportReport:

@@ -1,0 +1,1 @@
+"""What those who run a server watch it by: metrics, logs."""

@@ -1,0 +1,126 @@
+"""A chain as a mesh: hubs, nodes that own one to three stores each, the bus between them, and shared records."""
+
+import json
+from collections.abc import Iterator
+
+from maillage.kernel.events import Event, decode_events
+from maillage.mesh.ports import EscrowRule, NodeRecord
+from maillage.simulation.alone import AloneProcess
+from maillage.simulation.bus import Exchange
+from maillage.simulation.chain import SimChain
+from maillage.simulation.checker import check_replay
+from maillage.simulation.clients import Client
+from maillage.simulation.disk import OWN, SimFile
+from maillage.simulation.members import MIRROR, HubProcess, NodeProcess
+from maillage.simulation.memory import Memory
+from maillage.simulation.network import SimNetwork
+from maillage.simulation.outcome import Outcome
+from maillage.simulation.records import SimRecords
+from maillage.simulation.stage import stores
+from maillage.simulation.world import World
+
+HUBS = 2
+NODES = (3, 8)
+ESCROW = EscrowRule("cpu", 4_000, 0.34, 3_600)
+
+
+class MeshChain(SimChain):
+    """``hub_class`` and ``node_class`` are replaced where a mistake is planted."""
+
+    hub_class = HubProcess
+    node_class = NodeProcess
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        random = world.random("stage")
+        self.network = SimNetwork(world)
+        self.exchange = Exchange(self.network)
+        self.records = SimRecords(world.random("records"))
+        owned = [random.choice((1, 1, 2, 3)) for _ in range(random.randint(*NODES))]
+        self.stores = stores(random, sum(owned))
+        self.hubs = [self.hub_class(world, f"h{number}", self.exchange, self.records) for number in range(1, HUBS + 1)]
+        self.nodes: list[NodeProcess] = []
+        names = iter(store.site.id for store in self.stores)
+        for number, count in enumerate(owned, 1):
+            sites = [next(names) for _ in range(count)]
+            self.nodes.append(self.node_class(world, f"n{number}", self.exchange, sites))
+        self.processes = [*self.hubs, *self.nodes]
+
+    def client(self, number: int, memory: Memory) -> Client:
+        """Every fourth stands in a store and asks its node, the others ask any hub."""
+        if number % 4 == 3:
+            node = self.nodes[number % len(self.nodes)]
+            own = [store for store in self.stores if store.site.id in node.sites]
+            return Client(self.world, number, own, lambda _: node, memory, sees_all=True)
+        return Client(self.world, number, self.stores, lambda random: random.choice(self.hubs), memory, sees_all=False)
+
+    def owners(self) -> Iterator[AloneProcess]:
+        yield from self.nodes
+        yield from self.hubs
+
+    async def set_up(self) -> None:
+        self.records.put_sites([store.site for store in self.stores])
+        for node in self.nodes:
+            self.records.enter_node(NodeRecord(node.name, "", 0), node.sites)
+        self.records.put_escrow_rule(ESCROW)
+        for process in self.processes:
+            await process.start()
+        await self.until("every store is known", self._knows_every_store)
+        for store in self.stores:
+            for kind, plan in store.pools.items():
+                await self.persist(
+                    lambda site=store.site.id, kind=kind, plan=plan: self.hubs[0].call("set_capacity", site, kind, plan)
+                )
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Until every mirror has every event, every order has ended, and nothing is left to be made void."""
+        await self.until("every mirror has every event", self._mirrors_are_whole)
+        await self.until("every order has ended", self._orders_have_ended)
+        await self.until("every lost key is void", lambda: not self.records.due)
+        await self.until("every mirror has every event", self._mirrors_are_whole)
+
+    def check(self, outcome: Outcome) -> None:
+        self._check_orders(outcome)
+        told = {owner.name: _by_site(owner.disk.file(OWN)) for owner in self.owners()}
+        real = {site: events for sites in told.values() for site, events in sites.items()}
+        for hub in self.hubs:
+            mirror = hub.disk.file(MIRROR)
+            check_replay(self.world, f"{hub.name}'s mirror", mirror, hub.hub.mirror.ledger)
+            self._check_mirror(hub.name, _by_site(mirror), real)
+
+    def _check_orders(self, outcome: Outcome) -> None:
+        """Of an ask for several stores all leases stand, or none."""
+        for order in self.records.orders.values():
+            state = json.loads(order.body)
+            promised = sorted(lease["id"] for lease in state["leases"]) if order.step == "done" else []
+            names = outcome.by_key.pop((state["tenant"], order.id), [])
+            standing = [name for name in sorted(names) if outcome.leases[name].stands]
+            missing = [name for name in promised if outcome.leases[name].state == "voided"]
+            if missing or not set(standing) <= set(promised):
+                self.world.fault(f"order {order.id} is {order.step} with {promised}, and {standing} stand")
+
+    def _check_mirror(self, hub: str, seen: dict[str, list[Event]], real: dict[str, list[Event]]) -> None:
+        for site in sorted({*seen, *real}):
+            if seen.get(site) != real.get(site):
+                has, should = len(seen.get(site, [])), len(real.get(site, []))
+                self.world.fault(f"{hub}'s mirror has {has} events of {site}, not the {should} of its owner, or others")
+
+    def _knows_every_store(self) -> bool:
+        return all(store.site.id in hub.hub.mirror.ledger.sites for hub in self.hubs for store in self.stores)
+
+    def _mirrors_are_whole(self) -> bool:
+        ends = {node.name: node.journal.end() for node in self.nodes}
+        ends |= {f"~{hub.name}": hub.journal.end() for hub in self.hubs}
+        return all(hub.hub.mirror.position(name) == end for hub in self.hubs for name, end in ends.items())
+
+    def _orders_have_ended(self) -> bool:
+        return all(order.step in ("done", "undone") for order in self.records.orders.values())
+
+
+def _by_site(file: SimFile) -> dict[str, list[Event]]:
+    events: dict[str, list[Event]] = {}
+    for batch in file.batches:
+        for event in decode_events(batch.body):
+            events.setdefault(event.site, []).append(event)
+    return events

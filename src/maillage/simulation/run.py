@@ -1,0 +1,115 @@
+"""One simulation: a chain is built, lived in and struck by faults, comes to rest, and is checked."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from maillage.kernel.errors import Refusal
+from maillage.simulation.chain import AloneChain, SimChain
+from maillage.simulation.life import OUR_FAULTS
+from maillage.simulation.loop import Deadlock
+from maillage.simulation.memory import Memory
+from maillage.simulation.promises import check_keys, check_promises
+from maillage.simulation.world import World
+
+STEPS = 2_000
+"""Actions of clients, unless told otherwise."""
+CLIENTS = 12
+STEP_MAX_S = 60.0
+"""Virtual seconds that a step may take; a run that takes longer than all its steps does not come to an end."""
+
+MakeChain = Callable[[World], SimChain]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run came to. ``virtual_s`` is the time that passed in the chain; ``digest`` stands for the whole history:
+    it is the same for the same seed and steps."""
+
+    seed: int
+    steps: int
+    counts: dict[str, int]
+    virtual_s: int
+    faults: list[str]
+    digest: str
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+
+def simulate(seed: int, steps: int = STEPS, make: MakeChain = AloneChain) -> Report:
+    """Play one seed, to its report. Nothing outside is touched, and no real time is waited for."""
+    world = World(seed)
+    began = world.time.seconds()
+    with _listening(world):
+        try:
+            world.loop.run(_play(world, make(world), steps))
+        except Deadlock as deadlock:
+            world.fault(str(deadlock))
+        finally:
+            gc.unfreeze()
+    counts = dict(sorted(world.counts.items()))
+    return Report(seed, steps, counts, int(world.time.seconds() - began), world.faults, world.digest)
+
+
+async def _play(world: World, chain: SimChain, steps: int) -> None:
+    memory = Memory()
+    main = asyncio.current_task()
+    assert main is not None
+    world.loop.call_later(STEP_MAX_S * (steps + 100), main.cancel)
+    try:
+        await _live(world, chain, steps, memory)
+    except asyncio.CancelledError:
+        world.fault(f"at {world.loop.now_s:.0f} s the chain had still not come to rest")
+        return
+    outcome = chain.check_ledgers()
+    check_promises(memory, outcome, world.fault)
+    chain.check(outcome)
+    check_keys(outcome, world.fault)
+    await chain.stop()
+
+
+async def _live(world: World, chain: SimChain, steps: int, memory: Memory) -> None:
+    await chain.set_up()
+    faults = chain.faults()
+    striking = world.spawn(faults.strike())
+    turns = iter(range(steps))
+    clients = [chain.client(number, memory) for number in range(CLIENTS)]
+    await asyncio.gather(*(world.spawn(client.act(turns)) for client in clients))
+    striking.cancel()
+    faults.calm()
+    await chain.settle()
+
+
+@contextmanager
+def _listening(world: World) -> Iterator[None]:
+    """Keep what the program logs off the terminal, and look in it for faults that can only be our own."""
+    log, listener = logging.getLogger("maillage"), _Listener(world)
+    propagated, log.propagate = log.propagate, False
+    log.addHandler(listener)
+    logging.getLogger("asyncio").addFilter(_nothing)
+    try:
+        yield
+    finally:
+        log.removeHandler(listener)
+        log.propagate = propagated
+        logging.getLogger("asyncio").removeFilter(_nothing)
+
+
+class _Listener(logging.Handler):
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.WARNING)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fault = record.exc_info[1] if record.exc_info else None
+        if isinstance(fault, OUR_FAULTS) and not isinstance(fault, Refusal):
+            self._world.crashed(record.name, fault)
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
