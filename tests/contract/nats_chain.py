@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from maillage.engines.nats.bus import NatsBus
-from maillage.engines.nats.config import Tls, nats_config_hub, nats_config_node
+from maillage.engines.nats.config import Certificate, nats_config_hub, nats_config_node
 from maillage.engines.nats.identity import ChainIdentity, creds_text, hub_inbox, make_node_key, node_inbox, write_secret
 from tests.contract.nats_server import NatsServer
 
@@ -12,13 +12,13 @@ from tests.contract.nats_server import NatsServer
 class Chain:
     """Keys, a hub server that is started, and credentials for members."""
 
-    def __init__(self, folder: Path, tls: Tls | None = None, advertise: str | None = None) -> None:
-        self.folder, self.tls = folder, tls
+    def __init__(self, folder: Path, certificate: Certificate | None = None, ca: Path | None = None) -> None:
+        self.folder, self.certificate, self.ca = folder, certificate, ca
         self.identity = ChainIdentity.load_or_make(folder / "keys", {})
         self.hub_server = NatsServer(folder, "hub")
-        self.advertise = advertise
+        self.advertise: str | None = None
         self.servers = [self.hub_server]
-        self.scheme = "tls" if tls else "nats"
+        self.scheme = "tls" if certificate else "nats"
 
     def hub_config(self, revoked: dict[str, int] | None = None) -> str:
         return nats_config_hub(
@@ -27,7 +27,7 @@ class Chain:
             port=self.hub_server.port,
             leaf_port=self.hub_server.leaf_port,
             advertise=self.advertise,
-            tls=self.tls,
+            certificate=self.certificate,
         )
 
     def start(self) -> "Chain":
@@ -48,15 +48,13 @@ class Chain:
         server = NatsServer(self.folder, f"leaf-{node.id}")
         self.servers.append(server)
         urls = [f"{self.scheme}://127.0.0.1:{hub_port or self.hub_server.leaf_port}"]
-        tls = Tls(ca=self.tls.ca) if self.tls else None
-        return server.start(nats_config_node(urls, node.creds, node.public, port=server.port, tls=tls))
+        return server.start(nats_config_node(urls, node.creds, node.public, port=server.port, ca=self.ca))
 
     async def hub_bus(self, hub_id: str = "hub-1") -> NatsBus:
         credentials = self.folder / f"{hub_id}.creds"
         write_secret(credentials, self.identity.hub_creds(hub_id))
         url = f"{self.scheme}://127.0.0.1:{self.hub_server.port}"
-        ca = self.tls.ca if self.tls else None
-        bus = await NatsBus.connect([url], hub_id, credentials, hub_inbox(hub_id), ca=ca)
+        bus = await NatsBus.connect([url], hub_id, credentials, hub_inbox(hub_id), ca=self.ca)
         await bus.ensure_stream()
         return bus
 
@@ -65,8 +63,7 @@ class Chain:
         if leaf is not None:
             return await NatsBus.connect([leaf.url], node.id, node.seed, node_inbox(node.id))
         url = f"{self.scheme}://127.0.0.1:{self.hub_server.port}"
-        ca = self.tls.ca if self.tls else None
-        return await NatsBus.connect([url], node.id, node.creds, node_inbox(node.id), ca=ca)
+        return await NatsBus.connect([url], node.id, node.creds, node_inbox(node.id), ca=self.ca)
 
     def stop(self) -> None:
         for server in self.servers:

@@ -5,15 +5,17 @@ from contextlib import suppress
 
 
 class Relay:
-    """Passes bytes on to ``port``. While cut it takes new connections and says nothing, as a dead line does."""
+    """Passes bytes on to ``port``. While cut it takes new connections and says nothing, as a dead line does.
+    ``near_ports`` are those from which it reached the other side: who comes from another has come past it."""
 
     def __init__(self, port: int) -> None:
         self._to = port
         self.port = 0
-        self.connections = 0
+        self.near_ports: set[int] = set()
         self._through = asyncio.Event()
         self._through.set()
         self._pumps: set[asyncio.Task[None]] = set()
+        self._takes: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -41,19 +43,24 @@ class Relay:
         assert self._server is not None
         self._server.close()
         self.drop()
-        for pump in list(self._pumps):
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        tasks = [*self._pumps, *self._takes]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
         through = self._through
+        task = asyncio.current_task()
+        assert task is not None
+        self._takes.add(task)
+        task.add_done_callback(self._takes.discard)
         self._writers.add(writer)
         far_writer: asyncio.StreamWriter | None = None
         try:
             await through.wait()
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
             self._writers.add(far_writer)
+            self.near_ports.add(far_writer.get_extra_info("sockname")[1])
             pumps = {
                 asyncio.create_task(self._pump(reader, far_writer, through)),
                 asyncio.create_task(self._pump(far_reader, writer, through)),
@@ -63,7 +70,7 @@ class Relay:
             for pump in pumps:
                 pump.cancel()
             self._pumps -= pumps
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             pass
         finally:
             for each in (writer, far_writer):

@@ -65,11 +65,12 @@ def test_requests_and_listening_go_on_after_the_server_was_killed_and_started_ag
 def test_a_request_under_way_fails_when_the_connection_is_lost_not_at_its_timeout(server: NatsServer) -> None:
     async def story() -> None:
         hub, node = [await NatsBus.connect([server.url], name) for name in ("hub", "node")]
-        begun = asyncio.Event()
+        begun, release = asyncio.Event(), asyncio.Event()
 
         async def never(message: Message) -> bytes:
             begun.set()
-            return (await asyncio.Event().wait() and b"") or b""
+            await release.wait()
+            return b""
 
         await node.serve("never", never)
         request = asyncio.create_task(hub.request("never", b"", 60))
@@ -79,6 +80,7 @@ def test_a_request_under_way_fails_when_the_connection_is_lost_not_at_its_timeou
         with pytest.raises(Unreachable, match="connection was lost"):
             await request
         assert monotonic() - began < 5
+        release.set()
         await asyncio.gather(hub.close(), node.close())
 
     play(story())

@@ -195,7 +195,7 @@ def test_whatever_is_asked_the_answer_is_one_that_is_described(
             response = case.call(base_url=fuzzed.url, headers=headers, timeout=20)
             case.validate_response(response, checks=CHECKS)
             if who == "nobody" and case.path.startswith("/v1"):
-                assert response.status_code == 401
+                assert response.status_code in (401, 429), "without a key, and soon too often without one"
 
         with suppress(Unsatisfiable) if mode is GenerationMode.NEGATIVE else nullcontext():
             one()  # nothing can be wrong about /healthz

@@ -276,7 +276,7 @@ class NaiveChain:
         known = self.known(key)
         if known is None:
             self.keys[key] = KnownKey("", [], self.now)
-        elif known.leases and known.leases[0].state in ("held", "confirmed"):
+        elif known.leases and known.leases[0].state in ("held", "confirmed", "ended", "reclaimed"):
             lease = known.leases[0]
             self.store_of(lease).stop(lease, "released", max(lease.start, min(self.now, lease.end)))
             lease.ran = False

@@ -792,6 +792,39 @@ def test_a_lease_of_a_void_key_stops_when_a_release_would_have_stopped_it(
     assert kinds(journal.check()) == (["state"] if wrong_by else [])
 
 
+def test_a_lease_that_has_ended_may_be_made_void_later_and_is_not_charged_then(journal: Journal) -> None:
+    lease = journal.lease(key="order-7")
+    journal.at += HOUR
+    journal.add("ended", lease=lease, charge=3_600_000)
+    journal.at += DAY
+    void(journal, lease, end=T + HOUR)
+    report = journal.check()
+    assert kinds(report) == [] and report.charged_micro == {"acme": 0}
+
+
+@pytest.mark.parametrize(("later", "due"), [(0, 60), (30, 90), (3 * HOUR, 600)])
+def test_a_reclaimed_lease_may_be_made_void_and_then_has_neither_charge_nor_credit(
+    journal: Journal, later: int, due: int
+) -> None:
+    lease = journal.lease(cls="spot", key="order-7")
+    journal.at += 60
+    journal.add("reclaimed", lease=lease, end=T + 600, by="resize", charge=600_000, credit=60_000, credit_s=60)
+    journal.at += later
+    void(journal, lease, end=T + due)
+    report = journal.check()
+    assert kinds(report) == []
+    assert (report.charged_micro, report.credited_micro) == ({"acme": 0}, {"acme": 0})
+
+
+@pytest.mark.parametrize("step", ["released", "expired"])
+def test_what_was_given_back_or_never_confirmed_can_not_be_made_void(journal: Journal, step: str) -> None:
+    lease = journal.lease(key="order-7", hold_until=T + 60)
+    journal.at += 60
+    journal.add(step, lease=lease, end=journal.at)
+    void(journal, lease, end=journal.at)
+    assert kinds(journal.check()) == ["state"]
+
+
 def test_a_void_lease_without_its_end_is_found(journal: Journal) -> None:
     void(journal, journal.lease(key="order-7"))
     assert kinds(journal.check()) == ["state"]

@@ -138,6 +138,17 @@ def test_the_new_owner_ends_what_the_former_granted(merged: Merged) -> None:
     assert kinds(merged.check()) == []
 
 
+def test_a_past_that_was_taken_over_may_be_by_several_clocks_and_sets_none(merged: Merged) -> None:
+    held = event("leased", "wm-c", T + DAY, lease="wm-c~3", tenant="acme", needs={"cpu": 4_000}, start=T + DAY)
+    held |= {"end": T + DAY + HOUR, "class": "firm", "per_hour": 0, "hold_until": T + DAY + 60}
+    gone = event("released", "wm-c", T, lease="wm-c~3", end=T + DAY)
+    merged.store("", "wm-d", T)
+    merged.row("~wm-c", site_set("wm-c", T + DAY), resized("wm-c", T + DAY), held, gone)
+    merged.lease("", "wm-c", T, 4_000)
+    merged.lease("", "wm-d", T)
+    assert kinds(merged.check()) == []
+
+
 def test_two_owners_who_both_go_on_with_a_sequence_are_found(merged: Merged) -> None:
     merged.lease("node-a", "wm-a", T)
     merged.seqs["wm-a"] -= 1

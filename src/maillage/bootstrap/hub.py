@@ -53,7 +53,7 @@ class HubChain(Chain):
         super().__init__(folder, clock, database_url)
         self.settings = settings
         self._announcer = Announcer()
-        self._mirrored = SqliteJournal(folder)
+        self.mirrored = SqliteJournal(folder)
         self._taker = SnapshotTaker(folder, self._announcer, lambda: self._hub.mirror.ledger)
         self.snapshots = self._taker.store
         self._holdings = OwnedLedger(folder / HOLDINGS_FOLDER, clock, self.policy)
@@ -74,7 +74,7 @@ class HubChain(Chain):
         records = SqlMeshRecords(self.database)
         self._hub = Hub(
             settings.hub_id,
-            self._mirrored,
+            self.mirrored,
             self._taker.store,
             self._announcer,
             OwnLedger(self._holdings.writer, self._holdings.office, self._holdings.announcer),
@@ -96,7 +96,7 @@ class HubChain(Chain):
             self._hub.changed,
         )
         self.mesh = Mesh(self._hub, enrolments)
-        self._open_doors(self._hub.office, self._mirrored, self._announcer, settings.hub_id)
+        self._open_doors(self._hub.office, self.mirrored, self._announcer, settings.hub_id)
         self.readiness.add("bus", self._require_bus)
         self.readiness.add("mirror", self._require_mirror)
         await self._hub.start()
@@ -112,7 +112,7 @@ class HubChain(Chain):
     def _close_ledgers(self) -> None:
         if self.mesh is not None:
             self._taker.stop()
-        self._mirrored.close()
+        self.mirrored.close()
         self._holdings.close()
 
     def put_kind(self, kind: Kind) -> None:

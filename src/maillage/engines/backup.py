@@ -1,8 +1,7 @@
 """Backups of a data folder: taken while its owner works or not, and put back whole or not at all.
 
-The copy of each database is one read transaction old: SQLite's online backup inside of it sees neither a write that
-comes meanwhile nor half of one, and holds nobody up. The records' transaction begins just before the journal's, so
-what the records know of leases is in the journal too.
+Each database is copied within one read transaction, and these begin together: SQLite's online backup inside of one
+sees neither a write that comes meanwhile nor half of one, and holds nobody up.
 """
 
 import os
@@ -15,25 +14,17 @@ from errno import EEXIST, ENOENT
 from pathlib import Path
 
 import maillage
-from maillage.engines.backup_archive import (
-    Manifest,
-    Member,
-    digest_of_file,
-    pack,
-    unpack,
-)
+from maillage.engines.backup_archive import Manifest, Member, digest_of_file, pack, unpack
 from maillage.engines.file_snapshots import FileSnapshots
+from maillage.engines.folder_layout import DATABASES, JOURNAL, RECORDS, SETTINGS, SNAPSHOTS
 from maillage.engines.folder_lock import FolderLock
-from maillage.engines.sqlite_journal import FILE_NAME as JOURNAL
 from maillage.kernel.times import format_time
 
-RECORDS = "records.db"
-"""Under this name in an archive and in a restored folder, wherever the file was."""
-SNAPSHOTS = "snapshots"
 PAGES_AT_ONCE = 2_048
 """8 MiB or so between two calls of ``on_progress``."""
-_NOT_COUNTED = ("owner.lock", "lost+found")
-"""What may lie in a folder that counts as empty: the lock of whoever looks, and what file systems put into a root."""
+_FOREIGN = "lost+found"
+"""What file systems put into their root; a folder with nothing else counts as empty."""
+_LOCK = "owner.lock"
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -50,24 +41,25 @@ def back_up(
     """
     if not (folder / JOURNAL).is_file():
         raise FileNotFoundError(ENOENT, f"it holds no chain: there is no {JOURNAL}", str(folder))
-    wanted = {JOURNAL: folder / JOURNAL}
-    if records is not None and records.is_file():
-        wanted = {RECORDS: records, **wanted}
     if archive.exists() and not replace:
         raise FileExistsError(EEXIST, "there is a file of that name", str(archive))
+    found = {name: folder / name for name in DATABASES} | {RECORDS: records or folder / "nowhere"}
+    databases = {name: path for name, path in found.items() if path.is_file()}
     with tempfile.TemporaryDirectory(prefix=f".{archive.name}.", dir=archive.parent) as scratch:
         staged = Path(scratch) / "staged"
-        staged.mkdir()
-        rows = _copy_databases(wanted, staged, on_progress)
-        with closing(sqlite3.connect(staged / JOURNAL)) as journal:
-            end = journal.execute("SELECT coalesce(max(pos + count), 0) FROM batches").fetchone()[0]
-        _copy_snapshot(folder, staged, end)
+        rows = _copy_databases(databases, staged, on_progress)
+        ends = {name: _end_of(staged / name) for name in SNAPSHOTS if name in databases}
+        for name, end in ends.items():
+            _copy_snapshot(folder, staged, SNAPSHOTS[name], end)
+        for name in SETTINGS:
+            if (folder / name).is_file():
+                _copy(folder / name, staged / name)
         manifest = Manifest(
             maillage=maillage.__version__,
             sqlite=sqlite3.sqlite_version,
             made_at=format_time(now),
-            records="here" if RECORDS in wanted else "elsewhere",
-            events=end,
+            records="here" if RECORDS in databases else "elsewhere",
+            events=ends[JOURNAL],
             rows=rows,
             members=_members(staged),
         )
@@ -85,29 +77,29 @@ def restore(archive: Path, folder: Path, on_progress: Progress) -> Manifest:
     FileExistsError where there is anything in the folder, FolderInUse where a process owns it.
     """
     made = not folder.exists()
-    if not made and any(entry.name not in _NOT_COUNTED for entry in folder.iterdir()):
+    if not made and any(entry.name not in (_LOCK, _FOREIGN) for entry in folder.iterdir()):
         raise FileExistsError(EEXIST, "there is something in the folder", str(folder))
-    with closing(FolderLock(folder)), _undone_on_failure(folder, made):
+    with closing(FolderLock(folder)), _emptied_on_failure(folder, made):
         with tempfile.TemporaryDirectory(prefix=".restoring-", dir=folder) as scratch:
             manifest = unpack(archive, Path(scratch), on_progress)
             # The journal last: without it the folder holds no chain, whatever else came to be there.
-            for name in (SNAPSHOTS, RECORDS, JOURNAL):
-                if (Path(scratch) / name).exists():
-                    (Path(scratch) / name).rename(folder / name)
+            for entry in sorted(Path(scratch).iterdir(), key=lambda entry: entry.name == JOURNAL):
+                entry.rename(folder / entry.name)
         _sync_folder(folder)
     return manifest
 
 
-def _copy_databases(wanted: dict[str, Path], staged: Path, on_progress: Progress) -> dict[str, dict[str, int]]:
+def _copy_databases(databases: dict[str, Path], staged: Path, on_progress: Progress) -> dict[str, dict[str, int]]:
     """Copy each as it is now; rows by table, for the manifest."""
     counts = {}
     with ExitStack() as stack:
-        opened = {name: stack.enter_context(_as_of_now(path)) for name, path in wanted.items()}
+        opened = {name: stack.enter_context(_as_of_now(path)) for name, path in databases.items()}
         for name, live in opened.items():
 
             def told(_: int, remaining: int, total: int, name: str = name) -> None:
                 on_progress(f"copying {name}", total - remaining, total)
 
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(staged / name)) as copy:
                 live.backup(copy, pages=PAGES_AT_ONCE, progress=told)
                 copy.execute("PRAGMA journal_mode=DELETE")  # one file, no -wal beside it
@@ -130,30 +122,45 @@ def _rows(database: sqlite3.Connection, table: str) -> int:
     return int(database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0])  # noqa: S608  from the schema
 
 
-def _copy_snapshot(folder: Path, staged: Path, end: int) -> None:
+def _end_of(journal: Path) -> int:
+    """The number that the next event of a copied journal will have."""
+    with closing(sqlite3.connect(journal)) as copy:
+        return int(copy.execute("SELECT coalesce(max(pos + count), 0) FROM batches").fetchone()[0])
+
+
+def _copy_snapshot(folder: Path, staged: Path, where: str, end: int) -> None:
     """The newest that does not go beyond the copied journal; without one a start takes longer, and that is all."""
-    for snapshot in FileSnapshots(folder / SNAPSHOTS).files(end):
-        (staged / SNAPSHOTS).mkdir(exist_ok=True)
+    for snapshot in FileSnapshots(folder / where).files(end):
         try:
-            shutil.copyfile(snapshot, staged / SNAPSHOTS / snapshot.name)
+            _copy(snapshot, staged / where / snapshot.name)
         except FileNotFoundError:  # a newer one has just taken its place
             continue
         return
 
 
+def _copy(path: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, to)
+
+
 def _members(staged: Path) -> list[Member]:
     files = sorted(path for path in staged.rglob("*") if path.is_file())
-    return [Member(str(path.relative_to(staged)), path.stat().st_size, digest_of_file(path)) for path in files]
+    return [Member(path.relative_to(staged).as_posix(), path.stat().st_size, digest_of_file(path)) for path in files]
 
 
 @contextmanager
-def _undone_on_failure(folder: Path, made: bool) -> Iterator[None]:
+def _emptied_on_failure(folder: Path, made: bool) -> Iterator[None]:
+    """Whatever is in the folder came there within, since it was empty before and has no other owner."""
     try:
         yield
     except BaseException:
-        for name in (JOURNAL, RECORDS, "owner.lock"):
-            (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / SNAPSHOTS, ignore_errors=True)
+        for entry in list(folder.iterdir()):
+            if entry.name == _FOREIGN:
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
         if made:
             folder.rmdir()
         raise

@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import io
 import os
-import re
 import tarfile
 import time
 import zlib
@@ -18,6 +17,8 @@ from typing import IO, BinaryIO, Literal, cast
 
 import msgspec
 
+from maillage.engines.folder_layout import belongs
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 MANIFEST_MAX = 1 << 20
@@ -25,8 +26,6 @@ TAIL_MAX = 1 << 20
 """Bytes that may follow the last member: tar pads its end."""
 CHUNK = 1 << 20
 LEVEL = 6
-NAMES = re.compile(r"records\.db|journal\.db|snapshots/\d{20}\.snapshot")
-"""What a data folder consists of."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -110,7 +109,7 @@ def _unpack(tar: tarfile.TarFile, folder: Path, on_progress: Progress) -> Manife
     total, done = sum(member.bytes for member in manifest.members), 0
     while (entry := tar.next()) is not None:
         member = expected.pop(entry.name, None)
-        if member is None or not NAMES.fullmatch(entry.name):
+        if member is None or not belongs(entry.name):
             raise BackupDamaged(f"{entry.name[:80]!r} has no place in a backup")
         if not entry.isreg() or entry.size != member.bytes:
             raise BackupDamaged(f"{member.name} is not the file that the manifest names")
@@ -134,7 +133,7 @@ def _manifest(body: bytes) -> Manifest:
 
 def _write(content: IO[bytes], path: Path, member: Member) -> None:
     """Write a member as it comes, and have it on the disk when this returns."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     digest = hashlib.sha256()
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
         while chunk := content.read(CHUNK):

@@ -191,6 +191,7 @@ class Ledger:
     def _voided(self, event: Voided) -> None:
         if event.lease is not None:
             self._stop(self.leases[event.lease], "released", event.end, 0, "the answer to its ask was lost")
+            self.leases[event.lease].credit = 0
         self.keep_key(key_name(event.tenant, event.key), GrantedKey("", "", event.at))
 
     def _measured(self, event: Measured) -> None:

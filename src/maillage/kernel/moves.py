@@ -7,6 +7,7 @@ from maillage.kernel.leases import Lease, charge_micro
 from maillage.kernel.quotas import require
 from maillage.kernel.reclaim import reclaim
 from maillage.kernel.scribe import Scribe, View
+from maillage.kernel.sites import HOLDING
 from maillage.kernel.times import FOREVER, HORIZON_S, format_end, format_time
 
 METERS_MAX = 64
@@ -53,30 +54,47 @@ def extend(scribe: Scribe, lease_id: str, end: int, tenant: str | None) -> Lease
 
 
 def release(scribe: Scribe, lease_id: str, tenant: str | None) -> Lease:
-    """Give a lease back as of now; one that has not begun is cancelled and costs nothing. Twice is the same as once."""
+    """Give a lease back as of now; one that has not begun is cancelled and costs nothing. Twice is the same as once.
+
+    What a hub holds to sell while the site is out of reach only that hub gives back: it may have sold it on already.
+    """
     lease = find_lease(scribe, lease_id, tenant)
     if lease.state == "released":
         return lease
     _require_active(scribe, lease, "released")
+    if tenant is None and lease.tenant.startswith(HOLDING):
+        raise LeaseState(
+            f"lease {lease.id} is what hub {lease.tenant[1:]} may sell while {lease.site} is out of reach; without an "
+            f"escrow rule for it, it ends by itself at {format_time(lease.end)}",
+            lease=lease.id,
+            state=lease.state,
+            end=format_time(lease.end),
+        )
     end = max(lease.start, min(scribe.now, lease.end))
     charge = 0 if lease.state == "held" else charge_micro(lease.per_hour, end - lease.start)
     scribe.record(Released(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id, end, charge))
     return lease
 
 
-def void(scribe: Scribe, site: str, tenant: str, key: str) -> None:
+def void(scribe: Scribe, site: str, tenant: str, key: str, lease_id: str | None = None) -> None:
     """See to it that a key is granted nothing at this site for the rest of its day, and that what it was granted costs
-    nothing. Twice is the same as once."""
+    nothing, also where it has run its time since. What the tenant itself gave back stays as it was. Twice is the same
+    as once.
+
+    ``lease_id`` says what the key was granted where that was so long ago that the ledger has forgotten it.
+    """
     if site not in scribe.ledger.sites:
         raise UnknownSite(f"there is no site {site[:64]!r} here", site=site[:64])
     ledger = scribe.ledger
     granted = ledger.granted_key(tenant, key, scribe.now)
-    if granted is None:
-        scribe.record(Voided(site, ledger.next_seq(site), scribe.now, tenant, key))
-    elif granted.lease and (lease := ledger.leases[granted.lease]).is_active:
+    known = lease_id if granted is None else granted.lease
+    lease = ledger.leases[known] if known else None
+    if lease is not None and (lease.is_active or lease.state in ("ended", "reclaimed")):
         # The key may have been granted at another site of this owner: then it stops there, in that site's sequence.
         end = max(lease.start, min(scribe.now, lease.end))
         scribe.record(Voided(lease.site, ledger.next_seq(lease.site), scribe.now, tenant, key, lease.id, end))
+    elif granted is None:
+        scribe.record(Voided(site, ledger.next_seq(site), scribe.now, tenant, key))
 
 
 def measure(scribe: Scribe, lease_id: str, meters: dict[str, int]) -> Lease:

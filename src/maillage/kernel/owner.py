@@ -117,9 +117,10 @@ class OwnerOffice(Office):
 
         return await self._at_nearest(ask, count, lease_at)
 
-    async def void(self, site: str, tenant: str, key: str) -> None:
-        """See to it that a key is granted nothing at a site, and that what it was granted costs nothing."""
-        await self._writer.submit(lambda scribe: void(scribe, site, tenant, key))
+    async def void(self, site: str, tenant: str, key: str, lease_id: str | None = None) -> None:
+        """See to it that a key is granted nothing at a site, and that what it was granted costs nothing; ``lease_id``
+        names that where the ledger may have forgotten it."""
+        await self._writer.submit(lambda scribe: void(scribe, site, tenant, key, lease_id))
 
     async def adopt(self, events: Sequence[Event]) -> None:
         """Take over the whole past of sites that are not here yet, in one commit."""

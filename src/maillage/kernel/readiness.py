@@ -5,6 +5,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from maillage.kernel.errors import NotReady
+
 log = logging.getLogger(__name__)
 
 OK = "ok"
@@ -14,11 +16,8 @@ KEEP_S = 1.0
 """How long an answer is given again: whoever may ask without a key must not be able to keep a disk busy."""
 
 Check = Callable[[], Awaitable[object]]
-"""Returns where all is well, raises where not: Unready with the reason, or whatever went wrong."""
-
-
-class Unready(Exception):
-    """Why a part can't do its work; shown to whoever asks, so it names no secrets."""
+"""Returns where all is well, raises where not: NotReady, whose detail is shown to everybody, or whatever went wrong,
+of which only the type is."""
 
 
 class Readiness:
@@ -50,8 +49,8 @@ async def _made(name: str, check: Check) -> str:
         await asyncio.wait_for(check(), WITHIN_S)
     except TimeoutError:
         return f"no answer within {WITHIN_S:g} s"
-    except Unready as reason:
-        return str(reason)
+    except NotReady as refusal:
+        return refusal.detail
     except Exception as fault:
         log.warning("%s is not ready", name, exc_info=fault)
         return type(fault).__name__

@@ -13,6 +13,10 @@ SITE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 NAME_MAX = 200
 ATTRIBUTES_MAX = 64
 
+HOLDING = "~"
+"""Between a site's id and the name of the hub that sells there out of escrow. The same sign, before the hub's name
+alone, is the tenant that holds the escrow, and the node that the hub itself is for it; nobody's own id has it."""
+
 AttributeValue = str | int | float | bool
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})", re.ASCII)
 _FRACTION = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,15}", re.ASCII)
@@ -74,7 +78,7 @@ def attribute_value(text: str) -> AttributeValue:
 
 def store_of(site_id: str) -> str:
     """The store's own id, also where a hub sells there out of its own holding (``<site>~<hub>``)."""
-    return site_id.partition("~")[0]
+    return site_id.partition(HOLDING)[0]
 
 
 def lacking(site: Site, wanted: dict[str, AttributeValue]) -> list[str]:

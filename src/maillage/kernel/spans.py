@@ -1,7 +1,8 @@
 """Spans: where the time of an ask goes, from whoever sent it to the commit that granted it, also across a bus.
 
-Only the API of OpenTelemetry is used. Nothing is recorded, and next to nothing paid, unless an SDK was set up for the
-process (``opentelemetry-instrument`` does so) or the caller sent a trace: then this process passes it on.
+Only the API of OpenTelemetry is used. Spans are made where an SDK was set up for the process, as
+``opentelemetry-instrument`` does. Without one a trace that the caller sent is passed on as it came, and named in the
+logs; without either next to nothing is paid.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +36,8 @@ T = TypeVar("T")
 
 _tracer = trace.get_tracer("maillage")
 _propagator = TraceContextTextMapPropagator()
-_traced: ContextVar[bool] = ContextVar("traced", default=False)
+_NOT, _PASSED_ON, _RECORDED = range(3)
+_traced: ContextVar[int] = ContextVar("traced", default=_NOT)
 """A flag of our own, since asking the API for the current span costs more than all else where nobody traces."""
 FAILED = Status(StatusCode.ERROR)
 """What a span is marked with whose work broke."""
@@ -67,7 +69,7 @@ def span(
 ) -> AbstractContextManager[Span]:
     """A span around a piece of work, below the current one. A refusal is an answer and noted as one; any other
     exception makes the span a failed one."""
-    return _begun(name, kind, attributes, ()) if _traced.get() else _NOTHING
+    return _begun(name, kind, attributes, ()) if _traced.get() == _RECORDED else _NOTHING
 
 
 def spanned(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -76,7 +78,7 @@ def spanned(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @wraps(function)
         def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-            if not _traced.get():
+            if _traced.get() != _RECORDED:
                 return function(*args, **kwargs)
             with _begun(name, SpanKind.INTERNAL, None, ()):
                 return function(*args, **kwargs)
@@ -87,8 +89,8 @@ def spanned(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
 
 def current() -> Span | None:
-    """The span that is being worked in, None where nothing is traced."""
-    return trace.get_current_span() if _traced.get() else None
+    """The span that is being worked in, None where nothing is recorded."""
+    return trace.get_current_span() if _traced.get() == _RECORDED else None
 
 
 def linked(name: str, asked: Sequence[Span]) -> AbstractContextManager[Span]:
@@ -108,7 +110,7 @@ def ids() -> tuple[str, str] | None:
 @contextmanager
 def _going_on(headers: Mapping[str, str]) -> Iterator[None]:
     entered = context.attach(_propagator.extract(headers))
-    was = _traced.set(provided() or trace.get_current_span().get_span_context().is_valid)
+    was = _traced.set(_RECORDED if provided() else _PASSED_ON)
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from maillage.kernel import spans
 from maillage.kernel.errors import JournalUnavailable
@@ -23,15 +23,9 @@ TIMER_CHECK_S = 0.25
 RETRY_S = 1.0
 BATCH_MAX = 512
 """Decisions a commit: past that the sync is well shared, and whoever came first should not wait for a whole storm."""
+_Waiting = tuple[Decision, asyncio.Future[Any], spans.Span | None]
+"""A decision, where its answer goes, and what whoever asked is traced by, if anything."""
 _NOT_KEPT = "it was not kept; try again in a moment with the same idempotency key"
-
-
-class _Waiting(NamedTuple):
-    """A decision on its way; ``span`` is what whoever asked is traced by, if anything."""
-
-    decision: Decision
-    answer: asyncio.Future[Any]
-    span: spans.Span | None
 
 
 class Writer:
@@ -74,7 +68,7 @@ class Writer:
         if self._stopping:
             raise JournalUnavailable(f"the server is stopping; {_NOT_KEPT}")
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(decision, answer, spans.current()))
+        self._queue.append((decision, answer, spans.current()))
         self._wake.set()
         return await answer
 
@@ -87,9 +81,9 @@ class Writer:
                 continue
             waiting, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
             try:
-                with spans.linked("batch", [one.span for one in waiting if one.span is not None]):
+                with spans.linked("batch", [span for _, _, span in waiting if span is not None]):
                     with spans.span("decide"):
-                        decided = self.keeper.decide([one.decision for one in waiting])
+                        decided = self.keeper.decide([decision for decision, _, _ in waiting])
                     if decided.committed.events:
                         await self._commit(decided, len(waiting))
             except Exception as fault:

@@ -122,9 +122,8 @@ class _Checker:
         if seq != former + 1:
             how = "events are missing" if seq > former else "a number is used twice"
             found.fault("sequence", f"number {seq} of {site_id} follows on number {former}: {how}")
-        if at < found.now:
+        if not found.pass_to(at):
             found.fault("time", f"{instant_text(at)} is before the event that precedes it, {instant_text(found.now)}")
-        found.now = max(at, found.now)
         report = found.report
         report.first_at = at if report.first_at is None else min(at, report.first_at)
         report.last_at = at if report.last_at is None else max(at, report.last_at)

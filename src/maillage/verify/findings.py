@@ -2,6 +2,9 @@
 
 from maillage.verify.report import Fault, FaultKind, Report
 
+TAKEN_OVER = "~"
+"""Begins the source of a store's past that was taken over from its former owners."""
+
 
 class Findings:
     """``pos``, ``site`` and ``seq`` name the event under check; ``source`` is the owner whose journal it is from, and
@@ -18,6 +21,18 @@ class Findings:
         """Go by the clock of this owner from now on."""
         self._clocks[self.source] = self.now
         self.source, self.now = source, self._clocks.get(source, 0)
+
+    def pass_to(self, at: int) -> bool:
+        """Let it be ``at`` now; False where the clock has gone back, and then time stands still.
+
+        A past that was taken over may be that of several owners, so there the clock may change.
+        """
+        if self.source.startswith(TAKEN_OVER):
+            self.now = at
+            return True
+        goes_on = at >= self.now
+        self.now = max(at, self.now)
+        return goes_on
 
     def at_event(self, pos: int, site: str | None = None, seq: int | None = None) -> None:
         self.pos, self.site, self.seq = pos, site, seq

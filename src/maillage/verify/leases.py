@@ -12,7 +12,7 @@ STEPS: dict[str, tuple[State, ...]] = {
     "expired": ("held",),
     "reclaimed": ("held", "confirmed", "reclaimed"),
     "ended": ("confirmed",),
-    "voided": ("held", "confirmed"),
+    "voided": ("held", "confirmed", "ended", "reclaimed"),
 }
 """From which states each event may come."""
 

@@ -25,13 +25,15 @@ class _Displaced(NamedTuple):
 
 
 class Leasing:
-    """All leases by id; those that can't change any more keep their state only, in ``over``."""
+    """All leases by id; those that can't change any more keep their state only, in ``over``. Those that ran their time
+    and have a key stay whole in ``lapsed``: the key may still be made void, and then they cost nothing."""
 
     def __init__(self, found: Findings, sites: Sites) -> None:
         self.found = found
         self.sites = sites
         self.leases: dict[str, Lease] = {}
         self.over: dict[str, str] = {}
+        self.lapsed: dict[str, Lease] = {}
         self.keys: defaultdict[str, Keys] = defaultdict(Keys)  # by owner
         self.displaced: defaultdict[str, list[_Displaced]] = defaultdict(list)  # by the lease they make room for
         self.steps: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -118,7 +120,7 @@ class Leasing:
     def _lease(self, event: dict[str, Any]) -> Lease | None:
         """The lease of an event, if it is one of this site in a state from which the event may come."""
         lease_id, step = event["lease"], event["type"]
-        lease = self.leases.get(lease_id)
+        lease = self.leases.get(lease_id) or (self.lapsed.get(lease_id) if step == "voided" else None)
         state = self.over.get(lease_id) if lease is None else lease.state
         if state is None:
             self.found.fault("state", f"{lease_id[:80]} is {step}, and was never granted")
@@ -235,8 +237,11 @@ class Leasing:
         if lease.end != former or lease.state == "reclaimed":
             self._occupy(lease_id, lease)
         if lease.state != "reclaimed" or lease.end <= self.found.now:
-            del self.leases[lease_id]
+            self.leases.pop(lease_id, None)
+            self.lapsed.pop(lease_id, None)
             self.over[lease_id] = lease.state
+            if lease.state in ("ended", "reclaimed") and lease.key is not None:
+                self.lapsed[lease_id] = lease
 
     def _check_money(self, event: dict[str, Any], lease: Lease) -> None:
         charge, credit = event.get("charge") or 0, event.get("credit") or 0

@@ -14,16 +14,19 @@ from typing import Any
 
 import pytest
 
-from maillage.bootstrap import open_local
+from maillage.bootstrap import hub, node, open_local
 from maillage.engines import backup_archive
 from maillage.engines.backup import back_up, restore
 from maillage.engines.backup_archive import BackupDamaged, Manifest
+from maillage.engines.folder_layout import SETTINGS
 from maillage.engines.folder_lock import FolderInUse, FolderLock
+from maillage.engines.sqlite_journal import SqliteJournal
 from maillage.kernel.capacity import PoolPlan, set_capacity, set_site
 from maillage.kernel.grants import Order, grant
 from maillage.kernel.sites import Site
 from maillage.kernel.snapshots import encode_ledger
 from maillage.kernel.times import HOUR_S
+from maillage.tenancy.webhooks import master
 from maillage.verify import check
 from tests.kernel_world import NOW, ask_for
 
@@ -49,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
         )
         chain.keeper.run(lambda scribe, order=order: grant(scribe, order).id)
         if number == LEASES // 2:
-            chain.snapshots.save(chain.keeper.ledger.pos, encode_ledger(chain.keeper.ledger))
+            chain.snapshots.save(chain.ledger.pos, encode_ledger(chain.ledger))
     chain.close()
     return tmp_path / "home"
 
@@ -111,6 +114,24 @@ def test_the_manifest_says_what_is_in_it(folder: Path, tmp_path: Path) -> None:
     assert (stated["events"], stated["records"], stated["made_at"]) == (LEASES + 2, "here", "2026-12-01T08:00:00Z")
     assert stated["rows"]["records.db"]["keys"] == 1
     assert manifest.rows["journal.db"]["batches"] == LEASES + 2
+
+
+def test_what_hubs_and_nodes_have_beside_comes_along_and_what_can_be_made_anew_does_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    settings = {hub.HUB_FILE, node.NODE_FILE, node.SEED_FILE, node.CREDENTIALS_FILE, master.FILE_NAME}
+    settings |= {f"{hub.IDENTITY_FOLDER}/{name}.nk" for name in ("operator", "system", "account")}
+    assert settings == set(SETTINGS)
+    for name in (*settings, f"{hub.IDENTITY_FOLDER}/{hub.CREDENTIALS_FILE}", "bus/jetstream/1.blk", "notes.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"this is {name}")
+    SqliteJournal(folder / hub.HOLDINGS_FOLDER).close()
+    made(folder, tmp_path / "one.tar.gz")
+    restore(tmp_path / "one.tar.gz", tmp_path / "again", quiet)
+    there = {path.relative_to(tmp_path / "again").as_posix() for path in (tmp_path / "again").rglob("*")}
+    there = {name for name in there if not name.startswith("snapshots") and (tmp_path / "again" / name).is_file()}
+    assert there == {*settings, "records.db", "journal.db", "holdings/journal.db", "owner.lock"}
+    assert all((tmp_path / "again" / name).read_text() == f"this is {name}" for name in settings)
 
 
 def test_only_its_owner_can_read_a_backup(archive: Path, tmp_path: Path) -> None:
@@ -282,6 +303,8 @@ HARMFUL = {
     "a path within": renamed("snapshots/../journal.db"),
     "a name that means nothing": renamed("setup.py"),
     "the lock": renamed("owner.lock"),
+    "a snapshot that is none": renamed("snapshots/1.snapshot"),
+    "a name in a folder that is none": renamed("nats/authorized_keys"),
     "a link to a file": journal_as(type=tarfile.SYMTYPE, linkname="/etc/passwd"),
     "a hard link": journal_as(type=tarfile.LNKTYPE, linkname="records.db"),
     "a device": journal_as(type=tarfile.CHRTYPE),

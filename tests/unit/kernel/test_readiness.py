@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from maillage.kernel import readiness
-from maillage.kernel.readiness import Readiness, Unready
+from maillage.kernel.errors import NotReady
+from maillage.kernel.readiness import Readiness
 
 
 async def fine() -> None:
@@ -14,7 +15,7 @@ async def fine() -> None:
 
 
 async def full() -> None:
-    raise Unready("3 MiB are free, 64 are needed")
+    raise NotReady("3 MiB are free, 64 are needed")
 
 
 async def broken() -> None:

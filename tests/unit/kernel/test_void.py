@@ -82,12 +82,43 @@ def test_twice_is_the_same_as_once(world: World) -> None:
     assert make_void(world) == []
 
 
-def test_what_is_over_stays_as_it_was(world: World) -> None:
+def test_what_the_tenant_gave_back_itself_stays_as_it_was(world: World) -> None:
     lease = world.hour({"cpu": 1}, key="order-7")
     world.clock.advance(1_800)
     world.release(lease)
     assert make_void(world) == []
     assert world.known(lease).charge == 500_000
+
+
+def test_a_lease_that_has_run_its_time_since_costs_nothing_after_all(world: World) -> None:
+    lease = world.hour({"cpu": 1}, key="order-7")
+    world.tick(2 * HOUR_S)
+    assert (world.known(lease).state, owed(world)) == ("ended", "1.00")
+    (event,) = make_void(world)
+    assert (event.lease, event.end) == (lease.id, NOW + HOUR_S)
+    assert (world.known(lease).charge, owed(world)) == (0, "0.00")
+    assert make_void(world) == []
+
+
+@pytest.mark.parametrize("runs_on_s", [0, 600])
+def test_a_lease_that_was_reclaimed_since_costs_nothing_and_gives_nothing_back(runs_on_s: int) -> None:
+    world = World(PriceBook(entries=[PriceEntry("cpu", "1", "spot")]))
+    world.pool("cpu", 4, notice_s=runs_on_s)
+    lease = world.lease({"cpu": 4}, cls="spot", key="order-7")
+    world.clock.advance(1_800)
+    world.hour({"cpu": 4}, in_s=runs_on_s)
+    assert world.known(lease).charge > 0 and world.known(lease).credit > 0
+    (event,) = make_void(world)
+    assert event.end == NOW + 1_800
+    assert (world.known(lease).charge, world.known(lease).credit, owed(world)) == (0, 0, "0.00")
+
+
+def test_a_lease_that_the_ledger_has_forgotten_the_key_of_is_found_by_its_name(world: World) -> None:
+    lease = world.lease({"cpu": 4}, key="order-7")
+    world.clock.set(NOW + KEY_WINDOW_S)
+    world.do(lambda scribe: void(scribe, SITE, "acme", "order-7", lease.id))
+    assert (world.known(lease).state, world.known(lease).end, owed(world)) == ("released", NOW + KEY_WINDOW_S, "0.00")
+    world.check_replay()
 
 
 def test_another_tenants_key_of_that_name_is_let_be(world: World) -> None:

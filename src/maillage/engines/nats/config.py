@@ -4,25 +4,22 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from maillage.engines.nats.identity import ServerClaims
+from maillage.engines.nats.identity import CONTROL_LINE_BYTES_MAX, ServerClaims
 
 MIB = 1 << 20
 PAYLOAD_BYTES_MAX = MIB + 64 * 1024
 """A body of 1 MiB, and room for headers, which the server counts too."""
-CONTROL_LINE_BYTES_MAX = MIB
-"""The line by which a client connects holds its token, and that names every site of a node, about 40 bytes for each."""
 PING_EVERY = '"2s"'
 PINGS_UNANSWERED_MAX = 2
 AUTH_TIMEOUT_S = 10
 """A token of many sites takes seconds on the line of a small store; the server's own default is 2 s."""
 
 
-class Tls(NamedTuple):
-    """Files in PEM. With ``ca``, the other side's certificate must be signed by it."""
+class Certificate(NamedTuple):
+    """Files in PEM: the certificate with its chain, and its private key."""
 
-    certificate: Path | None = None
-    key: Path | None = None
-    ca: Path | None = None
+    certificate: Path
+    key: Path
 
 
 def nats_config_hub(
@@ -33,13 +30,14 @@ def nats_config_hub(
     leaf_host: str = "127.0.0.1",
     leaf_port: int = 7422,
     advertise: str | None = None,
-    tls: Tls | None = None,
+    certificate: Certificate | None = None,
     name: str = "maillage-hub",
 ) -> str:
     """A hub's server: it keeps what is carried in ``store_folder``, and lets in whoever the chain's account has signed.
 
     ``advertise`` ("host:port") is the address by which the stores reach the leaf port. Leaf servers are told it and
     go there when they connect again; without it they are told the server's own, which may lead past a load balancer.
+    With a ``certificate`` both ports speak TLS only; who the other side is, its token says.
     """
     lines = [
         _head(name, host, port),
@@ -57,9 +55,9 @@ def nats_config_hub(
         f"  listen: {_text(f'{leaf_host}:{leaf_port}')}",
         f"  authorization {{ timeout: {AUTH_TIMEOUT_S} }}",
         *([f"  advertise: {_text(advertise)}"] if advertise else []),
-        *_tls(tls, "  ", server=True),
+        *_tls(certificate, "  "),
         "}",
-        *_tls(tls, "", server=True),
+        *_tls(certificate, ""),
     ]
     return "\n".join(lines) + "\n"
 
@@ -70,13 +68,14 @@ def nats_config_node(
     public_key: str,
     host: str = "127.0.0.1",
     port: int = 4222,
-    tls: Tls | None = None,
+    ca: Path | None = None,
     name: str = "maillage-node",
 ) -> str:
     """The leaf server of a store: local clients prove that they hold the node's key (``public_key``); what goes to and
     comes from the hub is bounded there by the token in ``credentials``. It keeps nothing itself.
 
-    ``hub_urls`` are leaf addresses of hubs, such as ``nats://hub.example:7422`` or ``tls://...`` where TLS is on.
+    ``hub_urls`` are leaf addresses of hubs, such as ``nats://hub.example:7422`` or ``tls://...`` where TLS is on, with
+    ``ca`` as the authority that signed the hub's certificate, where the system's do not know it.
     """
     urls = ", ".join(_text(url) for url in hub_urls)
     lines = [
@@ -90,7 +89,7 @@ def nats_config_node(
         "    {",
         f"      urls: [{urls}]",
         f"      credentials: {_text(credentials)}",
-        *_tls(tls, "      ", server=False),
+        *([f"      tls {{ ca_file: {_text(ca)} }}"] if ca else []),
         "    }",
         "  ]",
         "}",
@@ -111,14 +110,11 @@ def _head(name: str, host: str, port: int) -> str:
     )
 
 
-def _tls(tls: Tls | None, indent: str, server: bool) -> list[str]:
-    if tls is None:
+def _tls(certificate: Certificate | None, indent: str) -> list[str]:
+    if certificate is None:
         return []
-    files = {"cert_file": tls.certificate, "key_file": tls.key, "ca_file": tls.ca}
-    lines = [f"{indent}  {field}: {_text(path)}" for field, path in files.items() if path is not None]
-    if server and tls.ca is not None:
-        lines.append(f"{indent}  verify: true")
-    return [f"{indent}tls {{", *lines, f"{indent}}}"]
+    cert, key = _text(certificate.certificate), _text(certificate.key)
+    return [f"{indent}tls {{ cert_file: {cert}, key_file: {key} }}"]
 
 
 def _text(value: str | Path) -> str:

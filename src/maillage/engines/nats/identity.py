@@ -14,6 +14,10 @@ from typing import Any, NamedTuple
 from maillage.engines.nats.claims import ACCOUNT, OPERATOR, USER, Key, check_public_key
 from maillage.kernel.sites import SITE_ID
 
+CONTROL_LINE_BYTES_MAX = 1 << 20
+"""The line by which a client connects holds its token, and that names every site of a node, about 40 bytes for each.
+The server's own limit of 4 KiB would do for about 50 sites."""
+TOKEN_BYTES_MAX = CONTROL_LINE_BYTES_MAX - 2_048
 DAY_S = 86_400
 NODE_TOKEN_S = 400 * DAY_S
 HUB_TOKEN_S = 30 * DAY_S
@@ -87,9 +91,17 @@ class ChainIdentity:
     def node_creds(
         self, node_id: str, public_key: str, sites: Collection[str], now: int | None = None, valid_s: int = NODE_TOKEN_S
     ) -> str:
-        """The token of a node that owns ``sites``; its credentials are this and the seed that only the node has."""
+        """The token of a node that owns ``sites``; its credentials are this and the seed that only the node has.
+
+        ValueError where the sites are more than fit in the line that a server reads.
+        """
         check_public_key(public_key, USER)
-        return self._user_token(public_key, _checked(node_id), node_permissions(node_id, sites), now, valid_s)
+        token = self._user_token(public_key, _checked(node_id), node_permissions(node_id, sites), now, valid_s)
+        if len(token) > TOKEN_BYTES_MAX:
+            raise ValueError(
+                f"node {node_id}: {len(sites):,} sites are too many for one token: give some to another node"
+            )
+        return token
 
     def _user_token(self, public: str, name: str, allowed: Mapping[str, Any], now: int | None, valid_s: int) -> str:
         issued_at = int(time.time()) if now is None else now
@@ -103,8 +115,10 @@ def node_permissions(node_id: str, sites: Collection[str]) -> dict[str, Any]:
 
     The server's own rule for answers ("allow_responses") does not reach through a leaf server, so a node may write to
     the inboxes of hubs, whose addresses nobody can guess: one has to have been asked to know where the answer goes.
+    Of a site it is the word after it that is left open: servers before 2.10.25 do not tell the hub through a leaf of a
+    queue on a subject that is allowed by its full name (issue 6281 of nats-server).
     """
-    hear = [*(f"site.{_checked(site)}.lease" for site in sites), f"node.{node_id}.>", f"{node_inbox(node_id)}.>"]
+    hear = [*(f"site.{_checked(site)}.*" for site in sites), f"node.{node_id}.>", f"{node_inbox(node_id)}.>"]
     say = [f"events.{node_id}", f"node.{node_id}.alive", f"hub.ask.{node_id}", f"{HUB_INBOXES}.>"]
     return {"sub": {"allow": [*hear, "hub.changed"]}, "pub": {"allow": say}}
 

@@ -94,8 +94,8 @@ class Line:
             await self._link.close()
 
     async def _hold(self) -> None:
-        while not self._closing:
-            self._link = link = await self._connect()
+        while (link := await self._connect()) is not None:
+            self._link = link
             try:
                 await self._take_up(link)
             except Unreachable as error:
@@ -107,9 +107,13 @@ class Line:
             self._say(await link.lost())
             self._up.clear()
 
-    async def _connect(self) -> Link:
+    async def _connect(self) -> Link | None:
+        """The next connection, however long it takes; None when the line is being closed.
+
+        That is asked for, and not left to the task's cancellation alone: what waits below can swallow one.
+        """
         attempt = 0
-        while True:
+        while not self._closing:
             # Another order each time, so that the members of a chain spread over its servers.
             for server in random.sample(self._address.servers, len(self._address.servers)):
                 link = Link(self._address)
@@ -118,10 +122,13 @@ class Line:
                     return link
                 except Exception as error:  # whatever it was, it may be mended while we try again
                     self._say(link.complaint or str(error) or f"{server} does not answer")
+                if self._closing:
+                    return None
             # With some chance in it, so that a thousand stores do not come back in one instant.
             longest_s = min(RETRY_FIRST_S * 2.0 ** min(attempt, 10), RETRY_LAST_S)
             await asyncio.sleep(random.uniform(0.5, 1.0) * longest_s)  # noqa: S311
             attempt += 1
+        return None
 
     async def _take_up(self, link: Link) -> None:
         async with link.within(PLACE_S, "subscribing"):

@@ -30,6 +30,11 @@ _PING_LOOKS = 5
 _LIBRARY_PINGS_S = 86_400
 """The library's own pings are as good as off: ours also end a connection whose socket does not let go."""
 CLOSE_S = 2.0
+WAITING_BYTES_MAX = 4 << 20
+"""So much may wait for the socket; who sends more waits with it."""
+BACK_PRESSURE_S = 0.002
+_NEVER_FULL = 1 << 40
+"""The library waits for a full socket in a way that cannot be cancelled; so it never finds it full."""
 _STATUS = "Status"
 _NO_RESPONDERS = "503"
 
@@ -73,6 +78,7 @@ class Link:
                     max_reconnect_attempts=1,
                     reconnect_time_wait=0,
                     ping_interval=_LIBRARY_PINGS_S,
+                    pending_size=_NEVER_FULL,
                     error_cb=self._hear_complaint,
                     closed_cb=self._closed,
                     **self._proof(),
@@ -137,12 +143,14 @@ class Link:
         if size > self.client.max_payload:
             most = self.client.max_payload
             raise ValueError(f"{subject}: {size:,} bytes with headers; the server takes {most:,} in one message")
+        while self.client.pending_data_size > WAITING_BYTES_MAX:  # noqa: ASYNC110 (nothing tells when it has gone)
+            await asyncio.sleep(BACK_PRESSURE_S)
         await self.client.publish(subject, body, reply=reply, headers=dict(headers) if headers else None)
 
     async def settle(self) -> None:
         """Wait until the server has seen all that was said so far."""
         # The library's ping overtakes what waits to be written, so that has to be gone first.
-        while self.client.pending_data_size and not self.is_lost:
+        while self.client.pending_data_size and not self.is_lost:  # noqa: ASYNC110
             await asyncio.sleep(0)
         await self.client.flush()
 

@@ -22,6 +22,7 @@ OTHER = "other"
 """Stands for methods and addresses that do not exist: a label that askers could choose would never stop growing."""
 GONE = 499
 """Counted where whoever asked went away before an answer began."""
+_NO_TRACE: dict[str, str] = {}
 
 
 class _Answer:
@@ -121,9 +122,12 @@ class Observed:
 
 
 def _trace_of(scope: Scope) -> dict[str, str]:
-    """The headers by which whoever asks sent a trace along."""
-    found = {}
-    for name, value in scope["headers"]:
-        if name in (b"traceparent", b"tracestate"):
-            found[name.decode()] = value.decode("latin-1")
-    return found
+    """The headers by which whoever asks sent a trace along; most send none."""
+    for name, _ in scope["headers"]:
+        if name == b"traceparent":
+            return {
+                name.decode(): value.decode("latin-1")
+                for name, value in scope["headers"]
+                if name in (b"traceparent", b"tracestate")
+            }
+    return _NO_TRACE

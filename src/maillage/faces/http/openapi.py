@@ -10,7 +10,7 @@ import maillage
 from maillage.faces.http.hot import BatchDocument, BatchResults
 from maillage.kernel.documents import AskDocument, LeaseDocument, LeasesGrantedDocument
 
-_PUBLIC = ("/healthz", "/readyz", "/problems")
+_PUBLIC = ("/healthz", "/readyz", "/problems", "/enrol")
 _PROBLEM = {
     "type": "object",
     "description": "RFC 9457. Further members carry the facts; /problems lists all types.",

@@ -49,7 +49,7 @@ def of_requests(tally: Tally) -> Iterator[Metric]:
         "maillage_http_unauthenticated", "Requests without a key that is in force.", tally.with_status(UNAUTHENTICATED)
     )
     yield CounterMetricFamily(
-        "maillage_http_rate_limited", "Requests refused because a key asked too often.", tally.with_status(RATE_LIMITED)
+        "maillage_http_rate_limited", "Requests refused because they came too often.", tally.with_status(RATE_LIMITED)
     )
     granted = CounterMetricFamily("maillage_asks_granted", "Asks that became a lease.", labels=["class"])
     for lease_class, count in list(tally.granted.items()):

@@ -8,6 +8,7 @@ import pytest
 
 from maillage.engines import folder_room
 from maillage.kernel import readiness
+from maillage.kernel.errors import NotReady
 from tests.unit.faces.http.api import Api, assert_problem, opened
 
 FINE = {"writer": "ok", "disk": "ok", "records": "ok"}
@@ -63,7 +64,7 @@ def test_a_writer_that_hangs_is_told(tmp_path: Path) -> None:
 
 def test_what_others_add_is_asked_too(api: Api) -> None:
     async def cut_off() -> None:
-        raise readiness.Unready("no line to the bus")
+        raise NotReady("no line to the bus")
 
     api.chain.readiness.add("bus", cut_off)
     problem = assert_problem(api.call("GET", "/readyz", key=""), 503, "not-ready")

@@ -32,6 +32,11 @@ ROUTES = [
     ("GET", "/v1/tenants/acme/keys"),
     ("POST", "/v1/tenants/acme/keys"),
     ("DELETE", "/v1/keys/0123456789abcdef"),
+    ("POST", "/v1/keys/0123456789abcdef/rotate"),
+    ("GET", "/v1/tenants/acme/quotas"),
+    ("PUT", "/v1/tenants/acme/quotas/cpu"),
+    ("DELETE", "/v1/tenants/acme/quotas/cpu"),
+    ("GET", "/v1/audit"),
     ("GET", "/v1/usage"),
     ("GET", "/v1/invoices/2026-11"),
     ("GET", "/v1/events"),
@@ -57,6 +62,10 @@ OPERATORS_ONLY = [
     ("GET", "/v1/tenants/acme/keys", None),
     ("POST", "/v1/tenants/acme/keys", None),
     ("DELETE", "/v1/keys/0123456789abcdef", None),
+    ("POST", "/v1/keys/0123456789abcdef/rotate", {"overlap_s": 60}),
+    ("PUT", "/v1/tenants/acme/quotas/cpu", {"most": 1_000}),
+    ("DELETE", "/v1/tenants/acme/quotas/cpu", None),
+    ("GET", "/v1/audit", None),
 ]
 
 

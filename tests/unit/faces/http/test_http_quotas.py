@@ -4,6 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from maillage.engines.records.opening import open_database
+from maillage.engines.records.policy import SqlPolicyRecords
+from maillage.engines.records.tenancy import SqlTenancyRecords
+from maillage.kernel.kinds import Kind
+from maillage.kernel.policy import Policy
+from maillage.kernel.prices import PriceBook
+from maillage.tenancy.ports import Quota
+from maillage.tenancy.quotas import Quotas
 from tests.unit.faces.http.api import Api, ask, assert_problem, assert_problem_document, opened
 
 QUOTA = "/v1/tenants/acme/quotas/cpu"
@@ -73,3 +81,22 @@ def test_a_quota_is_of_a_tenant_and_a_kind_that_there_are(api: Api) -> None:
     assert_problem(api.call("PUT", "/v1/tenants/nobody/quotas/cpu", {"most": 1}), 404, "not-found")
     assert_problem(api.call("GET", "/v1/tenants/nobody/quotas"), 404, "not-found")
     assert_problem(api.call("PUT", "/v1/tenants/acme/quotas/warp", {"most": 1}), 422, "unknown-kind")
+
+
+def test_what_another_process_decides_holds_here_after_a_look_at_the_records(tmp_path: Path) -> None:
+    """Quotas, kinds and prices; keys have a test of their own."""
+    with opened(tmp_path) as api:
+        api.site("wm-1", cpu=8)
+        acme = api.tenant("acme")
+        database = open_database("", tmp_path)
+        elsewhere = Quotas(SqlTenancyRecords(database), Policy())
+        elsewhere.put(Quota("acme", "cpu", 1_000))
+        SqlPolicyRecords(database).put_kind(Kind("drone_pad", "pad"))
+        api.chain.refresh()
+        assert_problem(api.call("POST", "/v1/leases", ask(cpu=2), acme), 409, "quota-exceeded")
+        assert "drone_pad" in {kind["name"] for kind in api.ok("GET", "/v1/kinds")["items"]}
+        SqlPolicyRecords(database).put_price_book(PriceBook("EUR"))
+        elsewhere.drop("acme", "cpu")
+        api.chain.refresh()
+        assert api.ok("POST", "/v1/leases", ask(cpu=2), acme)["price"]["currency"] == "EUR"
+        database.close()

@@ -1,0 +1,31 @@
+"""What a data folder consists of, as far as it can't be made anew: what a backup takes and a restore lets in.
+
+A chain that owns its ledgers has a journal, and records unless a database server has them. A hub's journal is that of
+its mirror; the one of its holdings is in a folder below, as are the keys that speak for the chain on its bus. A node
+has its settings and its own key beside its journal.
+"""
+
+import re
+
+RECORDS = "records.db"
+JOURNAL = "journal.db"
+DATABASES = (RECORDS, JOURNAL, "holdings/journal.db")
+"""In the order in which they are to be copied: what the records know of leases is in the journals too."""
+SNAPSHOTS = {JOURNAL: "snapshots", "holdings/journal.db": "holdings/snapshots"}
+"""Where the snapshots of each journal's ledger are."""
+SETTINGS = (
+    "secret",  # what webhooks are signed with follows from it
+    "hub.json",
+    "nats/operator.nk",
+    "nats/system.nk",
+    "nats/account.nk",
+    "node.json",
+    "node.nk",
+    "node.creds",
+)
+_SNAPSHOT = re.compile(rf"({'|'.join(SNAPSHOTS.values())})/\d{{20}}\.snapshot")
+
+
+def belongs(name: str) -> bool:
+    """Whether a data folder may have a file of this name, relative to it."""
+    return name in DATABASES or name in SETTINGS or _SNAPSHOT.fullmatch(name) is not None

@@ -1,0 +1,47 @@
+"""The page on metrics says what is exported: every name, type, label and meaning, and nothing else."""
+
+import re
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.unit.faces.http.api import Api, ask, opened
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/metrics.md").read_text("utf-8")
+ROW = re.compile(r"^\| `(maillage_[a-z_]+)` \| (\w+) \| (.*?) ?\| (.+?) \|$", re.MULTILINE)
+DOCUMENTED = {
+    name: (kind, frozenset(re.findall(r"`([a-z_]+)`", labels)), meaning)
+    for name, kind, labels, meaning in ROW.findall(PAGE)
+}
+
+
+def exported(api: Api) -> dict[str, tuple[str, frozenset[str], str]]:
+    """(type, labels, meaning) by name, of a chain in which everything has happened once."""
+    api.site("wm-1", cpu=8)
+    api.ok("POST", "/v1/leases", ask())
+    api.call("POST", "/v1/leases", ask(cpu=100))
+    api.chain.snapshots.save(1, b"")
+    found = {}
+    for family in text_string_to_metric_families(api.call("GET", "/metrics").text):
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        found[name] = (family.type, frozenset(labels), family.documentation)
+    return {name: about for name, about in found.items() if name.startswith("maillage_")}
+
+
+def test_the_page_and_a_scrape_name_the_same_metrics_in_the_same_words(tmp_path: Path) -> None:
+    with opened(tmp_path) as api:
+        assert exported(api) == DOCUMENTED
+
+
+def test_units_are_in_the_names() -> None:
+    for name, (kind, _, _) in DOCUMENTED.items():
+        assert name.endswith("_total") == (kind == "counter"), name
+        assert not re.search(r"_(ms|minutes|kib|mb)(_|$)", name), name
+
+
+def test_the_buckets_on_the_page_are_those_of_the_code() -> None:
+    from maillage.kernel.histogram import COUNTS, SECONDS
+
+    assert f"seconds: {', '.join(f'{bound:g}' for bound in SECONDS)}" in PAGE
+    assert f"decisions: {', '.join(map(str, COUNTS))}" in PAGE
