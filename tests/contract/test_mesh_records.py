@@ -284,14 +284,14 @@ def test_a_claim_is_moved_only_from_where_it_stands(mesh: SqlMeshRecords, again:
     assert mesh.move_claim(first, "wm-2", voided=True)
     moved = msgspec.structs.replace(first, site="wm-2")
     assert again.claims([first]) == [moved]
-    assert again.voids() == [Void("acme", "a", "wm-1", 5)]
+    assert again.voids() == [Void("acme", first.name, "wm-1", 5)]
     for stale in (first, msgspec.structs.replace(moved, maker="x"), msgspec.structs.replace(moved, at=6), claim("z")):
         assert not again.move_claim(stale, "wm-3", voided=True)
         assert not again.settle_claim(stale)
         assert not again.drop_claim(stale)
-    assert (mesh.claims([first]), mesh.voids()) == ([moved], [Void("acme", "a", "wm-1", 5)])
+    assert (mesh.claims([first]), mesh.voids()) == ([moved], [Void("acme", first.name, "wm-1", 5)])
     assert mesh.move_claim(moved, "wm-3", voided=False)
-    assert mesh.voids() == [Void("acme", "a", "wm-1", 5)]
+    assert mesh.voids() == [Void("acme", first.name, "wm-1", 5)]
 
 
 def test_a_settled_claim_is_not_moved(mesh: SqlMeshRecords) -> None:

@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from maillage.engines.nats.bus import NatsBus
-from maillage.engines.nats.config import Certificate
+from maillage.engines.nats.config import Tls
 from maillage.engines.nats.identity import node_inbox
 from maillage.mesh.ports import Unreachable
 from tests.contract.nats_chain import Chain
 from tests.contract.waiting import Heard, echo, until_reachable
 
 
-def self_signed(folder: Path) -> Certificate:
+def self_signed(folder: Path) -> Tls:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hub")])
     now = datetime.datetime.now(datetime.UTC)
@@ -36,15 +36,14 @@ def self_signed(folder: Path) -> Certificate:
     pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     form = serialization.PrivateFormat.PKCS8
     secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
-    return Certificate(pem, secret)
+    return Tls(pem, secret, ca=pem)
 
 
 def test_members_reach_each_other_over_tls_directly_and_through_a_leaf(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("maillage.engines.nats.bus.FIRST_CONNECTION_S", 3.0)
-    certificate = self_signed(tmp_path)
-    chain = Chain(tmp_path, certificate, ca=certificate.certificate)
+    chain = Chain(tmp_path, self_signed(tmp_path))
 
     async def story() -> None:
         near, far = chain.node("n1", ["s1"]), chain.node("n2", ["s2"])

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.unit.faces.http.api import Api, ask, opened
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/metrics.md").read_text("utf-8")
-ROW = re.compile(r"^\| `(maillage_[a-z_]+)` \| (\w+) \| (.*?) ?\| (.+?) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `(maillage_[a-z_]+)` \| (\w+) \| (.*?)\| (.+?) \|$", re.MULTILINE)
 DOCUMENTED = {
     name: (kind, frozenset(re.findall(r"`([a-z_]+)`", labels)), meaning)
     for name, kind, labels, meaning in ROW.findall(PAGE)

@@ -61,7 +61,7 @@ def test_a_setting_that_means_nothing_is_usage(tmp_path: Path, variable: str) ->
     process = Server(tmp_path / "home", **{variable: "loud"}).popen()
     out, errors = process.communicate(timeout=30)
     assert (process.returncode, out) == (2, "")
-    assert f"{variable} is 'loud'; it takes " in errors
+    assert f"{variable}: is 'loud'; it takes " in errors
 
 
 def scraped(port: int) -> int:

@@ -45,6 +45,11 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     def asks_for_several(self) -> bool:
         return self.sites is not None or self.count is not None
 
+    @property
+    def leases_wanted(self) -> int:
+        """How many leases it takes to meet the ask."""
+        return len(self.sites) if self.sites is not None else self.count or 1
+
     def interval(self, now: int) -> tuple[int, int]:
         """``[start, end)`` as of now, or Invalid where it lies in the past, is empty, or reaches too far."""
         start = now if self.start is None else self.start

@@ -9,7 +9,7 @@ import msgspec
 from maillage.kernel.errors import Category, Refusal, SiteUnreachable
 from maillage.kernel.sites import store_of
 from maillage.mesh.directory import Directory
-from maillage.mesh.messages import Done, Refused, SiteRequest, lease_subject
+from maillage.mesh.messages import UNREADABLE, Done, Refused, SiteRequest, lease_subject
 from maillage.mesh.ports import Bus, Unreachable
 
 ATTEMPT_TIMEOUT_S = 2.0
@@ -32,8 +32,8 @@ class Owners:
         self.acknowledged: dict[str, int] = {}
 
     async def ask(self, site: str, request: SiteRequest, answer: type[T], timeout_s: float = ATTEMPT_TIMEOUT_S) -> T:
-        """What the owner answers; its refusals are raised. SiteUnreachable where no answer came: then the request may
-        have been done or not, unless the refusal says ``asked: false``."""
+        """What the owner answers; its refusals are raised. SiteUnreachable where no answer came, or none that can be
+        read: then the request may have been done or not, unless the refusal says ``asked: false``."""
         node = self._directory.owner(site)
         if node is None or not self._directory.is_reachable(node):
             raise SiteUnreachable(
@@ -44,16 +44,21 @@ class Owners:
         body = _encoder.encode(request)
         try:
             said = await self._bus.request(lease_subject(site), body, timeout_s, self._headers())
-            reply: Done | Refused = _answers.decode(said)
         except Unreachable:
             self._directory.lost(node)
             raise out_of_reach(site) from None
-        except (msgspec.DecodeError, msgspec.ValidationError):
+        try:
+            reply: Done | Refused = _answers.decode(said)
+            if isinstance(reply, Refused):
+                refusal = reply.refusal()
+            else:
+                document = msgspec.json.decode(reply.document, type=answer)
+        except UNREADABLE:
             raise out_of_reach(site) from None
         if isinstance(reply, Refused):
-            raise reply.refusal()
+            raise refusal
         self.acknowledged[node] = max(self.acknowledged.get(node, 0), reply.end)
-        return msgspec.json.decode(reply.document, type=answer)
+        return document
 
     async def ask_each(
         self, work: Mapping[str, SiteRequest], answer: type[T], at_once: int

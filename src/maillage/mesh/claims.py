@@ -6,9 +6,13 @@ Many asks come at the same time, and one commit of the records serves them all.
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
+
 from maillage.mesh.ports import Claim, MeshRecords, Void
 
 BATCH_MAX = 256
+SEVERAL = "*"
+"""Stands in a claim for the place where an order for several sites is, before the order's id."""
 
 
 class ClaimDesk:
@@ -34,6 +38,14 @@ class ClaimDesk:
     async def settle(self, claim: Claim) -> bool:
         """Let nobody move it, if it still stands as given."""
         return await asyncio.to_thread(self._records.settle_claim, claim)
+
+    async def give_up(self, claim: Claim) -> bool:
+        """Forget it, and note that what its site may have granted must be made void, if it still stands as given."""
+        if claim.site:
+            if not await self.move(claim, "", True):
+                return False
+            claim = msgspec.structs.replace(claim, site="")
+        return await self.drop(claim)
 
     async def drop(self, claim: Claim) -> bool:
         """Forget it, if it still stands as given."""

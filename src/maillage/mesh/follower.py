@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from maillage.kernel.ports import Batch
-from maillage.mesh.messages import EventsGiven, EventsWanted, resend_subject
+from maillage.mesh.messages import UNREADABLE, EventsGiven, EventsWanted, resend_subject
 from maillage.mesh.mirror import Mirror
 from maillage.mesh.parcels import Assembly, Damaged, decode_parcel
 from maillage.mesh.ports import Bus, Message, Subscription, Unreachable
@@ -21,15 +21,20 @@ RESEND_TIMEOUT_S = 5.0
 _given = msgspec.msgpack.Decoder(EventsGiven)
 _wanted = msgspec.msgpack.Encoder()
 
+Refused = Callable[[str, str], None]
+IsKnown = Callable[[str], Awaitable[bool]]
+
 
 class Follower:
-    """``refused`` is told of a node and of what was wrong with its message."""
+    """``refused`` is told of a node and of what was wrong with its message; nodes that are not ``known`` are not heard
+    at all."""
 
-    def __init__(self, bus: Bus, mirror: Mirror, hub_id: str, refused: Callable[[str, str], None]) -> None:
+    def __init__(self, bus: Bus, mirror: Mirror, hub_id: str, refused: Refused, known: IsKnown) -> None:
         self._bus = bus
         self._mirror = mirror
         self._name = hub_id
         self._refused = refused
+        self._known = known
         self._assemblies: dict[str, Assembly] = {}
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._subscription: Subscription | None = None
@@ -45,17 +50,14 @@ class Follower:
         await asyncio.gather(*self._fetching.values(), return_exceptions=True)
 
     def told_end(self, node: str, end: int) -> None:
-        """A node says where its journal ends: fetch what is missing, unless it is about to arrive anyway."""
-        if end < self._mirror.position(node):
-            reason = (
-                f"its journal ends at {end}, but {self._mirror.position(node)} events of it are known: it lost some. "
-                "Enrol it anew, so that it gets them back from here"
-            )
-            if node not in self._mirror.set_aside:
-                self._mirror.put_aside(node, reason)
-                self._refused(node, reason)
-        elif end > self._mirror.expected(node):
+        """A node says where its journal ends: fetch what is missing, unless it is about to arrive anyway.
+
+        An end before what is known may only be an old word that came late, so the node is asked where it is now.
+        """
+        if end > self._mirror.expected(node):
             self._fetch(node, GRACE_S)
+        elif end < self._mirror.position(node):
+            self._fetch(node, 0)
 
     def _fetch(self, node: str, after_s: float) -> None:
         running = self._fetching.get(node)
@@ -65,10 +67,13 @@ class Follower:
 
     async def _hear(self, message: Message) -> None:
         node = message.subject.partition(".")[2]
+        if not await self._known(node) or node in self._mirror.set_aside:
+            return
         try:
             batch = self._assemblies.setdefault(node, Assembly()).add(decode_parcel(message.body))
         except Damaged as fault:
             self._refused(node, f"a message that can't be read: {fault}")
+            self._fetch(node, 0)
             return
         if batch is not None and not await self._mirror.offer(node, batch):
             self._fetch(node, 0)
@@ -81,32 +86,34 @@ class Follower:
             return  # it moves: what was missing is arriving
         assembly = Assembly()
         while node not in self._mirror.set_aside:
+            known, expected = self._mirror.position(node), self._mirror.expected(node)
             under_way, offset = assembly.offset_of
-            wanted = EventsWanted(under_way, offset) if offset else EventsWanted(self._mirror.expected(node))
+            wanted = EventsWanted(under_way, offset) if offset else EventsWanted(expected)
             try:
                 body = await self._bus.request(resend_subject(node), _wanted.encode(wanted), RESEND_TIMEOUT_S)
                 given = _given.decode(body)
+                moved = await self._take(node, assembly, given)
             except Unreachable:
                 return
-            except (msgspec.DecodeError, msgspec.ValidationError) as fault:
-                self._refused(node, f"an answer that can't be read: {fault}")
+            except (Damaged, *UNREADABLE) as fault:
+                self._mirror.put_aside(node, f"what it says its journal holds can't be read: {str(fault)[:300]}")
                 return
-            if not given.parcels or not await self._take(node, assembly, given):
+            if given.end < known:
+                self._mirror.put_aside(
+                    node,
+                    f"its journal ends at {given.end}, but {known} events of it are known: it lost some. Enrol it anew, "
+                    "under another name, so that it gets them back from here",
+                )
+            elif not given.parcels and given.end > expected:
+                self._mirror.put_aside(node, f"its journal ends at {given.end}, it says, but it gives none of it")
+            if not moved:
                 return
 
     async def _take(self, node: str, assembly: Assembly, given: EventsGiven) -> bool:
-        """Whether what was given was of use."""
-        progress = False
+        """Whether what was given brought anything new."""
+        had, before = assembly.offset_of, self._mirror.expected(node)
         for parcel in given.parcels:
-            try:
-                batch: Batch | None = assembly.add(parcel)
-            except Damaged as fault:
-                self._refused(node, f"events that can't be unpacked: {fault}")
-                return False
-            if batch is None:
-                progress = progress or bool(assembly.offset_of[1])
-                continue
-            before = self._mirror.expected(node)
-            await self._mirror.offer(node, batch)
-            progress = progress or self._mirror.expected(node) > before
-        return progress
+            batch: Batch | None = assembly.add(parcel)
+            if batch is not None:
+                await self._mirror.offer(node, batch)
+        return self._mirror.expected(node) > before or (assembly.offset_of > had and assembly.offset_of[1] > 0)

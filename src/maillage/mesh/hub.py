@@ -13,6 +13,7 @@ from maillage.kernel.owner import OwnerOffice
 from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Clock, Journal, SnapshotStore
 from maillage.kernel.writer import Writer
+from maillage.mesh.allowance import Allowance
 from maillage.mesh.asking import Headers, Owners
 from maillage.mesh.claims import ClaimDesk
 from maillage.mesh.directory import HOLDING, Directory, NodeStatus
@@ -95,9 +96,14 @@ class Hub:
         self._credentials = credentials
         owners = Owners(bus, self.directory, headers)
         claims = ClaimDesk(records)
-        router = Router(owners, self.directory, self.finder, self._glance, claims, clock, hub_id, make_id)
-        several = Several(owners, claims, records, router.candidates, router.stand_in, clock, hub_id, make_id)
-        self.office = HubOffice(self.finder, self.mirror, owners, self.directory, router, several, policy, clock)
+        allowance = Allowance(self._glance, self.mirror, owners)
+        router = Router(owners, self.directory, self.finder, self._glance, claims, allowance, clock, hub_id, make_id)
+        several = Several(
+            owners, claims, allowance, records, router.candidates, router.stand_in, clock, hub_id, make_id
+        )
+        self.office = HubOffice(
+            self.finder, self.mirror, owners, self.directory, router, several, allowance, policy, clock
+        )
         self.escrow = Escrow(hub_id, own.writer, self.mirror, owners, self.directory, records, clock, make_id)
         self.follower = Follower(bus, self.mirror, hub_id, refused)
         self._own = Node(

@@ -5,12 +5,14 @@ from typing import Any
 import msgspec
 
 from maillage.kernel.asks import Ask
-from maillage.kernel.documents import CapacityPlanDocument
-from maillage.kernel.errors import Refusal, all_refusals
+from maillage.kernel.documents import CapacityPlanDocument, LeaseDocument
+from maillage.kernel.errors import Category, JournalUnavailable, Refusal, all_refusals
 from maillage.kernel.kinds import Kind
 from maillage.kernel.prices import PriceBook
 from maillage.kernel.sites import Site
 
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding raises for bytes that are no message of ours: not only what msgspec calls its own."""
 PARCEL_BYTES = 512 << 10
 """Most bytes of events in one message: half of what servers take, and what many thousands of events pack into."""
 
@@ -24,9 +26,26 @@ class GrantAsk(msgspec.Struct, frozen=True, tag="grant"):
     digest: str
 
 
-class VoidKey(msgspec.Struct, frozen=True, tag="void"):
+class RecallKey(msgspec.Struct, frozen=True, tag="recall"):
+    """What was this key granted? Grants nothing."""
+
     tenant: str
     key: str
+
+
+class Recalled(msgspec.Struct, frozen=True):
+    """None where the key was granted nothing, so far or within a day."""
+
+    lease: LeaseDocument | None
+
+
+class VoidKey(msgspec.Struct, frozen=True, tag="void"):
+    """``at`` (seconds UTC) is when the key may first have been granted: where that is long ago, the owner has to look
+    into its journal for what it was."""
+
+    tenant: str
+    key: str
+    at: int
 
 
 class ConfirmLease(msgspec.Struct, frozen=True, tag="confirm"):
@@ -60,7 +79,7 @@ class PutCapacity(msgspec.Struct, frozen=True, tag="capacity"):
 
 
 SiteRequest = (
-    GrantAsk | VoidKey | ConfirmLease | ExtendLease | ReleaseLease | MeasureLease | PutSite | PutCapacity
+    GrantAsk | RecallKey | VoidKey | ConfirmLease | ExtendLease | ReleaseLease | MeasureLease | PutSite | PutCapacity
 )  # what ``site.<id>.lease`` takes
 
 
@@ -79,16 +98,20 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     extra: dict[str, Any] = {}
 
     def refusal(self) -> Refusal:
-        """The refusal it was; ValueError for a kind that is not known here."""
+        """The refusal it was; ValueError for one that no owner gives, or none that is known here."""
         kind = _KINDS.get(self.slug)
         if kind is None:
-            raise ValueError(f"a refusal of an unknown kind, {self.slug[:64]!r}")
+            raise ValueError(f"an owner does not refuse with {self.slug[:64]!r}")
         refusal = kind.__new__(kind)
-        Refusal.__init__(refusal, self.detail, **self.extra)
+        Refusal.__init__(refusal, self.detail)
+        refusal.extra = {name: value for name, value in self.extra.items() if name not in _NOT_AN_OWNERS}
         return refusal
 
 
-_KINDS = {kind.slug: kind for kind in all_refusals()}
+_OWNERS = (Category.INVALID, Category.MISSING, Category.REFUSED)
+_KINDS = {kind.slug: kind for kind in all_refusals() if kind.category in _OWNERS or kind is JournalUnavailable}
+_NOT_AN_OWNERS = frozenset({"asked", "type", "title", "status", "detail", "instance"})
+"""Data that says what the asker knows, or that a face writes itself."""
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
@@ -121,9 +144,10 @@ class EventsWanted(msgspec.Struct, frozen=True):
 
 
 class EventsGiven(msgspec.Struct, frozen=True):
-    """Parcels in order; none where the journal ends."""
+    """Parcels in order; none where the journal ends. ``end`` is where that is."""
 
     parcels: list[Parcel]
+    end: int
 
 
 class PolicyWanted(msgspec.Struct, frozen=True, tag="policy"):
@@ -148,21 +172,35 @@ class CredentialsGiven(msgspec.Struct, frozen=True):
 
 
 class HistoryWanted(msgspec.Struct, frozen=True, tag="history"):
-    """Asks a hub for what it knows of the sender's sites, from ``pos`` of its own journal on."""
+    """Asks whichever hub answers for what it knows of the sender's sites. Each hub has a journal of its own: ``pos``
+    says for each that has answered before where to go on in it."""
 
-    pos: int
+    pos: dict[str, int]
 
 
 class HistoryGiven(msgspec.Struct, frozen=True):
-    """``bodies`` are JSON arrays of events, deflated together; ``next`` is where to ask on, None at the end. ``sites``
-    are the records of all sites that the node owns."""
+    """A page of what ``hub`` knows: ``body`` is a JSON array of events, deflated, ``next`` where to go on in the hub's
+    journal, None at its end."""
 
-    bodies: bytes
+    hub: str
+    body: bytes
     next: int | None
+
+
+class SitesWanted(msgspec.Struct, frozen=True, tag="sites"):
+    """Asks a hub for the records of the sender's sites, those whose ids come after this one."""
+
+    after: str
+
+
+class SitesGiven(msgspec.Struct, frozen=True):
+    """Records in order of id; ``more`` says that there are others after these."""
+
     sites: list[Site]
+    more: bool
 
 
-HubRequest = PolicyWanted | CredentialsWanted | HistoryWanted
+HubRequest = PolicyWanted | CredentialsWanted | HistoryWanted | SitesWanted
 
 
 def lease_subject(site: str) -> str:

@@ -6,17 +6,15 @@ nothing, one that leaves a gap is turned away, one that can't be true sets its n
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-
-import msgspec
 
 from maillage.kernel.announcer import Announcer
 from maillage.kernel.events import Event, decode_events, encode_events
 from maillage.kernel.ports import Batch, Committed, Journal, SnapshotStore
 from maillage.kernel.recovery import recover
 from maillage.mesh.inspection import Poisoned, inspect
+from maillage.mesh.messages import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +26,25 @@ RETRY_S = 1.0
 
 Owns = Callable[[str, str], bool]
 """(node, site) -> whether the node owns the site's ledger."""
+Told = Callable[[str, str], None]
 
 
 class Mirror:
-    """Start it on a running loop. ``ledger`` is for reading only; ``set_aside`` says why a node is no longer heard."""
+    """Start it on a running loop. ``ledger`` is for reading only; ``set_aside`` says why a node is no longer heard.
+
+    ``refresh`` brings up to date what ``owns`` rests on: it is awaited before a node is blamed for another's site, since
+    the node may be the new owner. ``told`` hears of each node that is set aside, and why.
+    """
 
     def __init__(
-        self, journal: Journal, snapshots: SnapshotStore, announcer: Announcer, owns: Owns, disk: Executor | None = None
+        self,
+        journal: Journal,
+        snapshots: SnapshotStore,
+        announcer: Announcer,
+        owns: Owns,
+        disk: Executor | None = None,
+        refresh: Callable[[], Awaitable[None]] | None = None,
+        told: Told | None = None,
     ) -> None:
         self.journal = journal
         self.announcer = announcer
@@ -42,6 +52,8 @@ class Mirror:
         self._snapshots = snapshots
         self._owns = owns
         self._disk = disk
+        self._refresh = refresh
+        self._told = told
         self.ledger = recover(journal, snapshots)
         self._applied: dict[str, int] = journal.sources()
         self._offered = dict(self._applied)
@@ -94,6 +106,17 @@ class Mirror:
                 return False
         return True
 
+    async def reach_all(self, ends: dict[str, int], within_s: float) -> None:
+        """Wait until what these nodes had committed up to there is applied, for so long at most, and forget the ends:
+        who was waited for in vain once (a store that was cut off after its answer) is not waited for again."""
+        asked = dict(ends)
+        late = [(node, end) for node, end in asked.items() if self.position(node) < end]
+        if late:
+            await asyncio.gather(*(self.reach(node, end, within_s) for node, end in late))
+        for node, end in asked.items():
+            if ends.get(node) == end:
+                del ends[node]
+
     def readmit(self, node: str) -> None:
         """Hear a node again that was set aside."""
         self.set_aside.pop(node, None)
@@ -112,10 +135,16 @@ class Mirror:
         positions: dict[str, int] = {}
         try:
             for node, batch in waiting:
-                if node in self.set_aside or batch.pos != positions.get(node, self.position(node)):
-                    continue  # its forerunner was lost on the way or not fit to be applied
+                if node in self.set_aside:
+                    continue
+                position = positions.get(node, self.position(node))
+                if batch.pos > position:  # its forerunner was lost on the way, and will be asked for again
+                    self._offered[node] = position
+                    continue
+                if batch.pos + batch.count <= position:
+                    continue
                 first = self.ledger.pos
-                new = self._applied_events(node, batch)
+                new = await self._applied_events(node, batch, position)
                 if new is None:
                     continue
                 positions[node] = batch.pos + batch.count
@@ -138,28 +167,44 @@ class Mirror:
             except Exception:
                 log.exception("a listener failed")
 
-    def _applied_events(self, node: str, batch: Batch) -> list[Event] | None:
-        """The events of a batch that were new, applied to the ledger; None where the node was set aside for it."""
+    async def _applied_events(self, node: str, batch: Batch, position: int) -> list[Event] | None:
+        """The events of a batch from ``position`` on that were new, applied to the ledger; None where the node was set
+        aside for it, or can't be told yet from one that owns nothing there."""
         new: list[Event] = []
         try:
             events = decode_events(batch.body)
             if len(events) != batch.count:
                 raise Poisoned(f"a batch said to hold {batch.count} events holds {len(events)}")
-            for event in events:
+        except (Poisoned, *UNREADABLE) as fault:
+            self.put_aside(node, str(fault))
+            return None
+        if self._refresh is not None and not all(self._owns(node, event.site) for event in events):
+            try:
+                await self._refresh()
+            except Exception as fault:
+                log.warning("who owns the sites that %s speaks for can't be read now: %s", node, fault)
+                self._offered[node] = position
+                return None
+        try:
+            for event in events[position - batch.pos :]:
                 if inspect(self.ledger, event, lambda site: self._owns(node, site)):
                     self.ledger.apply_foreign(event)
                     new.append(event)
-        except (Poisoned, msgspec.DecodeError, msgspec.ValidationError) as fault:
-            self.put_aside(node, str(fault))
-            if new:
-                raise  # the head of the batch is in the ledger already
+        except Exception as fault:
+            self.put_aside(node, str(fault) if isinstance(fault, Poisoned) else f"an event does not fit: {fault!r}")
+            if new or not isinstance(fault, Poisoned):
+                raise  # something of the batch is in the ledger already
             return None
         return new
 
     def put_aside(self, node: str, reason: str) -> None:
         """Hear no more of a node until somebody has looked at it."""
+        if node in self.set_aside:
+            return
         log.error("node %s is set aside: %s", node, reason)
         self.set_aside[node] = reason
+        if self._told is not None:
+            self._told(node, reason)
 
     async def _rebuild(self) -> None:
         """Bring the ledger back from what is durable; what is missing then will be asked for again."""
@@ -175,4 +220,4 @@ class Mirror:
         self._applied = self.journal.sources()
         while not self._queue.empty():
             self._queue.get_nowait()
-        self._offered = defaultdict(int, self._applied)
+        self._offered = dict(self._applied)

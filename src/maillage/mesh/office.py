@@ -15,6 +15,7 @@ from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Clock
 from maillage.kernel.scribe import View
 from maillage.kernel.sites import Site
+from maillage.mesh.allowance import Allowance
 from maillage.mesh.asking import Owners
 from maillage.mesh.directory import Directory
 from maillage.mesh.messages import ConfirmLease, ExtendLease, MeasureLease, PutCapacity, PutSite, ReleaseLease
@@ -43,6 +44,7 @@ class HubOffice(Office):
         directory: Directory,
         router: Router,
         several: Several,
+        allowance: Allowance,
         policy: Policy,
         clock: Clock,
     ) -> None:
@@ -52,13 +54,12 @@ class HubOffice(Office):
         self._directory = directory
         self._router = router
         self._several = several
+        self._allowance = allowance
         self._policy = policy
         self._clock = clock
 
     async def read(self, reading: Callable[[View], T]) -> T:
-        for node, end in list(self._owners.acknowledged.items()):
-            if self._mirror.position(node) < end:
-                await self._mirror.reach(node, end, CATCH_UP_S)
+        await self._mirror.reach_all(self._owners.acknowledged, CATCH_UP_S)
         return reading(self.glance())
 
     def glance(self) -> View:
@@ -91,7 +92,12 @@ class HubOffice(Office):
         return await self._move(lease_id, ConfirmLease(lease_id, tenant))
 
     async def extend(self, lease_id: str, end: int, tenant: str | None) -> LeaseDocument:
-        return await self._move(lease_id, ExtendLease(lease_id, end, tenant))
+        known = self._mirror.ledger.leases.get(lease_id)
+        request = ExtendLease(lease_id, end, tenant)
+        if known is None or end <= known.end:
+            return await self._move(lease_id, request)
+        async with self._allowance.reserved(known.tenant, known.needs, known.end, end):
+            return await self._move(lease_id, request)
 
     async def release(self, lease_id: str, tenant: str | None) -> LeaseDocument:
         return await self._move(lease_id, ReleaseLease(lease_id, tenant))

@@ -106,8 +106,9 @@ class Enrolment(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Where a tenant's idempotency key was taken to. ``digest`` stands for the body that came with the key, ``maker``
-    for the one attempt that entered it and alone may take it elsewhere, unless a repeat has ``settled`` it."""
+    """Where a tenant's idempotency key was taken to (nowhere, where ``site`` is empty). ``digest`` stands for the body
+    that came with the key, ``maker`` for the one attempt that entered it and alone may take it elsewhere, unless a
+    repeat has ``settled`` it."""
 
     tenant: str
     key: str
@@ -117,9 +118,16 @@ class Claim(msgspec.Struct, frozen=True):
     maker: str
     settled: bool = False
 
+    @property
+    def name(self) -> str:
+        """The key by which owners are asked: of this attempt alone. What is made void for it takes nothing from a
+        later attempt with the same key of the caller's."""
+        return f"{self.key}@{self.maker}"
+
 
 class Void(msgspec.Struct, frozen=True):
-    """A key that a site may have granted though its answer never came: to be made void there, however late."""
+    """A key, as its owner was asked with it, that a site may have granted though its answer never came: to be made void
+    there, however late. ``at`` is when it was asked, or a little earlier."""
 
     tenant: str
     key: str
@@ -173,7 +181,7 @@ class MeshRecords(Protocol):
     def redeem(self, digest: str, public_key: str, sites: Sequence[str], at: int) -> NodeRecord | None:
         """Use a token up: enter its node with this key, give it these sites (all among the token's), and revoke nodes
         that owned one of them and own nothing else then. None, and nothing changed, where there is no such token, it
-        was used, or has expired."""
+        was used, has expired, or there has been a node of its id."""
         ...
 
     def revoke_node(self, node: str, at: int) -> None:
@@ -186,7 +194,8 @@ class MeshRecords(Protocol):
 
     def move_claim(self, claim: Claim, site: str, voided: bool) -> bool:
         """Take a key to another site, if it still stands exactly as given; with ``voided``, note in the same step that
-        it must be made void at the former one. False, and nothing changed, where it stands otherwise."""
+        its name must be made void at the former one. False, and nothing changed, where it stands otherwise, or is
+        settled."""
         ...
 
     def settle_claim(self, claim: Claim) -> bool:

@@ -1,7 +1,8 @@
 """An ask for several sites: holds at each, then confirmations; all or nothing in the end.
 
 Before a site is asked, the records hold that it will be, and before anything is confirmed, that it may be. So whatever
-dies on the way, some hub finishes the order or makes void what was granted for it.
+dies on the way, some hub finishes the order or makes void what was granted for it. The records let only the hub that
+has an order write it, and nobody once it is finished, so two hubs never end the same order differently.
 """
 
 import asyncio
@@ -12,12 +13,15 @@ import msgspec
 
 from maillage.kernel.asks import Ask
 from maillage.kernel.documents import LeaseDocument
-from maillage.kernel.errors import KeyReused, Refusal, SiteUnreachable
+from maillage.kernel.errors import Category, KeyReused, Refusal, SiteUnreachable
 from maillage.kernel.grants import too_few
+from maillage.kernel.leases import site_of
 from maillage.kernel.ports import Clock
+from maillage.kernel.sites import store_of
+from maillage.mesh.allowance import Allowance
 from maillage.mesh.asking import Owners, is_doubtful, out_of_reach
 from maillage.mesh.attempt import ask_at
-from maillage.mesh.claims import ClaimDesk
+from maillage.mesh.claims import SEVERAL, ClaimDesk
 from maillage.mesh.messages import ConfirmLease
 from maillage.mesh.ports import Claim, MeshRecords, MultiOrder, Void
 
@@ -32,18 +36,18 @@ AT_ONCE = 32
 SPARE = 32
 """Sites looked for beyond those asked for, since some may refuse."""
 SWEEP_EVERY_S = 10.0
+LOOK_AGAIN_S = 0.25
 HOLDING, CONFIRMING, DONE, UNDONE = "holding", "confirming", "done", "undone"
-SEVERAL = "*"
-"""Stands in a claim for the place where its order is, before the order's id."""
 
 Candidates = Callable[[Ask, int], list[str]]
 
 
 class OrderState(msgspec.Struct):
-    """What must be known to finish an order or undo it. ``asked`` lists the sites that may have granted something,
-    ``leases`` what is known to have been granted."""
+    """What must be known to finish an order or undo it. ``at`` (seconds UTC) is when it began, ``asked`` lists the
+    sites that may have granted something, ``leases`` what is known to have been granted."""
 
     tenant: str
+    at: int
     asked: list[str]
     leases: list[LeaseDocument]
 
@@ -55,6 +59,7 @@ class Several:
         self,
         owners: Owners,
         claims: ClaimDesk,
+        allowance: Allowance,
         records: MeshRecords,
         candidates: Candidates,
         stand_in: Callable[[str], str],
@@ -64,16 +69,17 @@ class Several:
     ) -> None:
         self._owners = owners
         self._claims = claims
+        self._allowance = allowance
         self._records = records
         self._candidates = candidates
         self._stand_in = stand_in
         self._clock = clock
         self._hub = hub_id
         self._make_id = make_id
+        self._begun: set[str] = set()  # orders of this hub's own that the records know
 
     async def grant(self, tenant: str, ask: Ask, key: str | None, digest: str | None) -> list[LeaseDocument]:
         """A lease at each of the sites, or a refusal and nothing anywhere."""
-        ask.interval(self._clock.now())
         order_id = self._make_id()
         claim = None
         if key is not None:
@@ -82,16 +88,21 @@ class Several:
             if stands.maker != order_id:
                 leases = await self._repeated(stands, claim)
                 return await self.grant(tenant, ask, key, digest) if leases is None else leases
-        state = OrderState(tenant, [], [])
+        state = OrderState(tenant, self._clock.now(), [], [])
         try:
-            await self._granted(order_id, state, ask, digest or "")
+            start, end = ask.interval(state.at)
+            async with self._allowance.reserved(tenant, ask.needs, start, end, ask.leases_wanted):
+                await self._granted(order_id, state, ask, digest or "")
         except BaseException as fault:
-            await self._undo(order_id, state)
+            if order_id in self._begun:
+                await self._undo(order_id, state)
             if claim is not None:
                 await self._claims.drop(claim)
             if isinstance(fault, Refusal):
                 fault.extra.pop("asked", None)  # whatever was done is being undone
             raise
+        finally:
+            self._begun.discard(order_id)
         await self._finish(order_id, state)
         return state.leases
 
@@ -100,7 +111,8 @@ class Several:
         while True:
             try:
                 now = self._clock.now()
-                for order in await asyncio.to_thread(self._records.take_orders, self._hub, now, now + ALIVE_S):
+                taken = await asyncio.to_thread(self._records.take_orders, self._hub, now, now + ALIVE_S)
+                for order in taken:
                     await self._take_over(order)
             except Exception:
                 log.exception("orders that were left under way could not be ended; they will be")
@@ -108,19 +120,20 @@ class Several:
 
     async def _granted(self, order_id: str, state: OrderState, ask: Ask, digest: str) -> None:
         deadline = asyncio.get_running_loop().time() + DEADLINE_S
-        count = len(ask.sites) if ask.sites is not None else ask.count or 1
+        count = ask.leases_wanted
         refused: dict[str, Refusal] = {}
         hold = ask if ask.hold_s is not None else msgspec.structs.replace(ask, hold_s=HOLD_S)
         spare = self._spare(ask, count)
         while len(state.leases) < count and spare and asyncio.get_running_loop().time() < deadline:
             wave, spare = spare[: count - len(state.leases)], spare[count - len(state.leases) :]
             state.asked += wave
+            self._begun.add(order_id)
             await self._put(order_id, HOLDING, state)
             await self._ask_wave(order_id, wave, hold, digest, state, refused)
             if ask.sites is not None and refused:
                 break
         if len(state.leases) < count:
-            raise too_few(len(state.leases), count, refused)
+            raise _too_few(state.leases, ask, refused)
         if ask.hold_s is None:
             await self._confirm(order_id, state, deadline)
 
@@ -147,7 +160,7 @@ class Several:
 
     async def _confirm(self, order_id: str, state: OrderState, deadline: float) -> None:
         await self._put(order_id, CONFIRMING, state)
-        owners_of = {lease.id.rpartition("~")[0]: lease.id for lease in state.leases}
+        owners_of = {site_of(lease.id): lease.id for lease in state.leases}
         confirmed: dict[str, LeaseDocument] = {}
         while True:
             waiting = {site: lease for site, lease in owners_of.items() if site not in confirmed}
@@ -155,7 +168,7 @@ class Several:
             for site, answer in (await self._owners.ask_each(work, LeaseDocument, AT_ONCE)).items():
                 if isinstance(answer, LeaseDocument):
                     confirmed[site] = answer
-                elif not (isinstance(answer, Refusal) and "asked" in answer.extra):
+                elif not (isinstance(answer, Refusal) and answer.category is Category.UNAVAILABLE):
                     raise answer
             if len(confirmed) == len(owners_of):
                 state.leases = list(confirmed.values())
@@ -169,15 +182,22 @@ class Several:
         if stands.digest != mine.digest or not stands.site.startswith(SEVERAL):
             raise KeyReused(f"the key {mine.key[:64]!r} came with another body before; use a new key for a new ask")
         deadline = asyncio.get_running_loop().time() + DEADLINE_S
+        order_id = stands.site.removeprefix(SEVERAL)
         while asyncio.get_running_loop().time() < deadline:
-            order = await asyncio.to_thread(self._records.order, stands.site.removeprefix(SEVERAL))
+            order = await asyncio.to_thread(self._records.order, order_id)
+            if order is None and stands.at + ALIVE_S < self._clock.now():
+                # Its hub died before it began; should it only have slept, it finds the order ended.
+                await self._undo(order_id, OrderState(stands.tenant, stands.at, [], []))
+                continue
             if order is not None and order.step == DONE:
                 return msgspec.json.decode(order.body, type=OrderState).leases
             if order is not None and order.step == UNDONE:
                 await self._claims.drop(stands)
                 return None
-            await asyncio.sleep(0.25)
-        raise out_of_reach("the order")
+            await asyncio.sleep(LOOK_AGAIN_S)
+        raise SiteUnreachable(
+            "the first ask with this key has not come to its end; the same again in a moment finds out", asked=True
+        )
 
     async def _take_over(self, order: MultiOrder) -> None:
         state = msgspec.json.decode(order.body, type=OrderState)
@@ -194,15 +214,13 @@ class Several:
         await self._undo(order.id, state)
 
     async def _undo(self, order_id: str, state: OrderState) -> None:
-        now = self._clock.now()
-        voids = [Void(state.tenant, order_id, site, now) for site in state.asked]
-        await self._put(order_id, UNDONE, OrderState(state.tenant, state.asked, []), voids)
+        voids = [Void(state.tenant, order_id, site, state.at) for site in state.asked]
+        await self._put(order_id, UNDONE, OrderState(state.tenant, state.at, state.asked, []), voids)
 
     async def _finish(self, order_id: str, state: OrderState) -> None:
         """Done; what a site may have granted without our hearing of it is made void."""
-        granted = {lease.id.rpartition("~")[0] for lease in state.leases}
-        now = self._clock.now()
-        voids = [Void(state.tenant, order_id, site, now) for site in state.asked if site not in granted]
+        granted = {site_of(lease.id) for lease in state.leases}
+        voids = [Void(state.tenant, order_id, site, state.at) for site in state.asked if site not in granted]
         await self._put(order_id, DONE, state, voids)
 
     async def _put(self, order_id: str, step: str, state: OrderState, voids: list[Void] | None = None) -> None:

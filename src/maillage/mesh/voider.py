@@ -41,7 +41,7 @@ class Voider:
 
     async def _make_void(self, void: Void) -> None:
         try:
-            request = VoidKey(void.tenant, key_at(void.key, void.site))
+            request = VoidKey(void.tenant, key_at(void.key, void.site), void.at)
             await self._owners.ask(void.site, request, bool)
         except Refusal as refusal:
             log.info("the key of %s at %s is not void yet: %s", void.tenant, void.site, refusal.detail)

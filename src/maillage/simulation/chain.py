@@ -32,6 +32,10 @@ class SimChain(ABC):
     def __init__(self, world: World) -> None:
         self.world = world
 
+    def parts(self) -> dict[str, int]:
+        """How many it has of what, for the report."""
+        return {"processes": len(self.processes), "stores": len(self.stores)}
+
     @abstractmethod
     def client(self, number: int, memory: Memory) -> Client:
         """One of those who live in the chain."""

@@ -78,6 +78,7 @@ class HubProcess(AloneProcess):
             self.policy,
             self._make_id,
             self._refused,
+            _no_credentials,
         )
         await self.hub.start()
         return self.hub.office
@@ -96,3 +97,7 @@ class HubProcess(AloneProcess):
 
     def _refused(self, node: str, why: str) -> None:
         self.world.fault(f"{self.name} refused what {node} sent: {why}")
+
+
+def _no_credentials(_node: str, _public_key: str, _sites: Sequence[str]) -> None:
+    """The simulated bus asks nobody who he is."""

@@ -46,6 +46,9 @@ class MeshChain(SimChain):
             self.nodes.append(self.node_class(world, f"n{number}", self.exchange, sites))
         self.processes = [*self.hubs, *self.nodes]
 
+    def parts(self) -> dict[str, int]:
+        return {"hubs": len(self.hubs), "nodes": len(self.nodes), "stores": len(self.stores)}
+
     def client(self, number: int, memory: Memory) -> Client:
         """Every fourth stands in a store and asks its node, the others ask any hub."""
         if number % 4 == 3:

@@ -44,7 +44,7 @@ class SimProcess(ABC):
         """Bring it up and keep it up, until ``stop``; returns once it is up for the first time."""
         self.wanted = True
         await self._bring_up()
-        while self.office is None:
+        while self.wanted and self.office is None:
             await self.world.sleep(START_AGAIN_S)
 
     def crash(self, power: bool) -> None:
@@ -104,6 +104,7 @@ class SimProcess(ABC):
         fault = None if up.cancelled() else up.exception()
         if fault is not None and not isinstance(fault, OSError):
             self.world.crashed(self.name, fault)
+            self.wanted = False  # it would only fail again
         self.crash(power=False)
 
     async def _boot(self, life: Life) -> None:

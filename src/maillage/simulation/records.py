@@ -74,7 +74,7 @@ class SimRecords:
                 return False
             self.standing[claim.tenant, claim.key] = msgspec.structs.replace(claim, site=site)
             if voided:
-                self._owe(Void(claim.tenant, claim.key, claim.site, claim.at))
+                self._owe(Void(claim.tenant, claim.name, claim.site, claim.at))
             return True
 
         return self._done(move)

@@ -51,7 +51,7 @@ class NatsBus:
     ) -> "NatsBus":
         """Connect to one of ``servers`` (``nats://host:port`` or ``tls://...``), and again for ever.
 
-        ``credentials`` is a credentials file, or one with the bare seed for a leaf server that knows the key. With
+        ``credentials`` is a credentials file, the same for a hub's server and for the leaf server of the store. With
         ``wait`` Unreachable is raised where no connection comes about; without, this returns at once and keeps trying.
         ``ca`` signs the servers' certificates, where the system's authorities do not.
         """

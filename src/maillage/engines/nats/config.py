@@ -15,11 +15,13 @@ AUTH_TIMEOUT_S = 10
 """A token of many sites takes seconds on the line of a small store; the server's own default is 2 s."""
 
 
-class Certificate(NamedTuple):
-    """Files in PEM: the certificate with its chain, and its private key."""
+class Tls(NamedTuple):
+    """Files in PEM: what a server shows, and the authority that signed what the other side shows, where the system's do
+    not know it. Who a client is, its token says."""
 
-    certificate: Path
-    key: Path
+    certificate: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
 
 
 def nats_config_hub(
@@ -30,14 +32,14 @@ def nats_config_hub(
     leaf_host: str = "127.0.0.1",
     leaf_port: int = 7422,
     advertise: str | None = None,
-    certificate: Certificate | None = None,
+    tls: Tls | None = None,
     name: str = "maillage-hub",
 ) -> str:
     """A hub's server: it keeps what is carried in ``store_folder``, and lets in whoever the chain's account has signed.
 
     ``advertise`` ("host:port") is the address by which the stores reach the leaf port. Leaf servers are told it and
     go there when they connect again; without it they are told the server's own, which may lead past a load balancer.
-    With a ``certificate`` both ports speak TLS only; who the other side is, its token says.
+    With ``tls`` both ports speak nothing else. ValueError for a certificate without its key.
     """
     lines = [
         _head(name, host, port),
@@ -55,9 +57,9 @@ def nats_config_hub(
         f"  listen: {_text(f'{leaf_host}:{leaf_port}')}",
         f"  authorization {{ timeout: {AUTH_TIMEOUT_S} }}",
         *([f"  advertise: {_text(advertise)}"] if advertise else []),
-        *_tls(certificate, "  "),
+        *_tls(tls, "  "),
         "}",
-        *_tls(certificate, ""),
+        *_tls(tls, ""),
     ]
     return "\n".join(lines) + "\n"
 
@@ -68,14 +70,14 @@ def nats_config_node(
     public_key: str,
     host: str = "127.0.0.1",
     port: int = 4222,
-    ca: Path | None = None,
+    tls: Tls | None = None,
     name: str = "maillage-node",
 ) -> str:
     """The leaf server of a store: local clients prove that they hold the node's key (``public_key``); what goes to and
     comes from the hub is bounded there by the token in ``credentials``. It keeps nothing itself.
 
     ``hub_urls`` are leaf addresses of hubs, such as ``nats://hub.example:7422`` or ``tls://...`` where TLS is on, with
-    ``ca`` as the authority that signed the hub's certificate, where the system's do not know it.
+    the authority that signed the hub's certificate in ``tls``.
     """
     urls = ", ".join(_text(url) for url in hub_urls)
     lines = [
@@ -89,7 +91,7 @@ def nats_config_node(
         "    {",
         f"      urls: [{urls}]",
         f"      credentials: {_text(credentials)}",
-        *([f"      tls {{ ca_file: {_text(ca)} }}"] if ca else []),
+        *_tls(tls, "      "),
         "    }",
         "  ]",
         "}",
@@ -110,11 +112,14 @@ def _head(name: str, host: str, port: int) -> str:
     )
 
 
-def _tls(certificate: Certificate | None, indent: str) -> list[str]:
-    if certificate is None:
+def _tls(tls: Tls | None, indent: str) -> list[str]:
+    if tls is None:
         return []
-    cert, key = _text(certificate.certificate), _text(certificate.key)
-    return [f"{indent}tls {{ cert_file: {cert}, key_file: {key} }}"]
+    if (tls.certificate is None) != (tls.key is None):
+        raise ValueError("TLS takes a certificate and its key, not one of them")
+    files = {"cert_file": tls.certificate, "key_file": tls.key, "ca_file": tls.ca}
+    fields = ", ".join(f"{field}: {_text(path)}" for field, path in files.items() if path is not None)
+    return [f"{indent}tls {{ {fields} }}"]
 
 
 def _text(value: str | Path) -> str:

@@ -147,6 +147,15 @@ def creds_text(token: str, seed: str) -> str:
     )
 
 
+def seed_of(creds: str) -> str:
+    """The seed in the text of a credentials file; ValueError where there is none."""
+    lines = iter(creds.splitlines())
+    for line in lines:
+        if "BEGIN USER NKEY SEED" in line:
+            return next(lines, "").strip()
+    raise ValueError("the credentials file holds no seed: it is not one that NATS tools or the hub wrote")
+
+
 def write_secret(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all, in place of the one that was there."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

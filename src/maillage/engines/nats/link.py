@@ -20,6 +20,8 @@ from nats.aio.transport import TcpTransport
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 
+from maillage.engines.nats.claims import USER, Key
+from maillage.engines.nats.identity import seed_of
 from maillage.mesh.ports import Unreachable
 
 _log = logging.getLogger(__name__)
@@ -49,11 +51,24 @@ class Address(NamedTuple):
     ca: Path | None
 
 
+class _Client(Client):
+    """Shows its public key beside its token: a hub's server reads the token, a leaf server in a store knows the key."""
+
+    public_key: str | None = None
+
+    def _connect_command(self) -> bytes:
+        command = super()._connect_command()
+        if self.public_key is None:
+            return command
+        verb, options = command.split(b" ", 1)
+        return b" ".join([verb, json.dumps(json.loads(options) | {"nkey": self.public_key}).encode() + b"\r\n"])
+
+
 class Link:
     """A connection that is up until ``lost`` returns. Whatever waits on it ends with it."""
 
     def __init__(self, address: Address) -> None:
-        self.client = Client()
+        self.client = _Client()
         self.inbox = f"{address.inbox_prefix}.{secrets.token_hex(16)}"
         self._address = address
         self._reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -220,11 +235,9 @@ class Link:
         if self._address.ca is not None:
             proof["tls"] = ssl.create_default_context(cafile=str(self._address.ca))
         if self._address.credentials is not None:
-            text = self._address.credentials.read_text("ascii")
-            if text.startswith("S"):
-                proof["nkeys_seed_str"] = text
-            else:
-                proof["user_credentials"] = str(self._address.credentials)
+            seed = seed_of(self._address.credentials.read_text("ascii"))
+            self.client.public_key = Key(seed).require(USER, str(self._address.credentials)).public
+            proof["user_credentials"] = str(self._address.credentials)
         return proof
 
 

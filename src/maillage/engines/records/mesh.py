@@ -29,7 +29,7 @@ class SqlMeshRecords(Directory):
             unsettled = sa.update(claims).where(*_stands(claim), ~claims.c.settled)
             moved = connection.execute(unsettled.values(site=site)).rowcount
             if moved and voided:
-                _enter_voids(connection, [Void(claim.tenant, claim.key, claim.site, claim.at)])
+                _enter_voids(connection, [Void(claim.tenant, claim.name, claim.site, claim.at)])
         return moved == 1
 
     def settle_claim(self, claim: Claim) -> bool:

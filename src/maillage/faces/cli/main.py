@@ -21,6 +21,7 @@ from maillage.faces.cli import (
     node,
     quotas,
     run,
+    simulate,
     sites,
     tenants,
     webhooks,
@@ -110,6 +111,7 @@ def root(
 app.command()(run.up)
 app.command()(run.demo)
 app.command()(run.verify)
+app.command()(simulate.simulate)
 app.command()(backup.backup)
 app.command()(backup.restore)
 app.add_typer(hub.app, name="hub")

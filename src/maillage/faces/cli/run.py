@@ -1,5 +1,6 @@
 """Running a chain: serve it, show one off, check one."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,6 @@ import typer
 from maillage.faces.cli import show
 from maillage.faces.cli.client import folder_faults, home, open_folder
 from maillage.faces.cli.failures import REFUSED, own_problem
-from maillage.faces.cli.operations import configure_logs, metrics_are_public
 from maillage.faces.cli.options import Json
 from maillage.faces.cli.verdict import print_verdict, verified
 from maillage.tenancy.secrets import secret
@@ -66,9 +66,11 @@ def verify(
 
 def serve_chain(open_it: Callable[[], "Chain"], host: str, port: int, tell: Any) -> None:
     """Serve a chain until told to stop. ``tell`` gets ``{"listening", "admin_key"}`` once connections are taken."""
+    from maillage.faces.operations.settings import configure_logs, metrics_are_public
+
     given = secret(ADMIN_KEY)
-    configure_logs()
-    public_metrics = metrics_are_public()
+    configure_logs(os.environ)
+    public_metrics = metrics_are_public(os.environ)
     chain = open_it()
     if given is not None:
         chain.access.first_key(given)

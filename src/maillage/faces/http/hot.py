@@ -62,6 +62,7 @@ class HotRoutes:
             digest = None if key is None else digest_of(document)
             with spans.span("ask"):
                 if ask.asks_for_several:
+                    principal.charge(ask.leases_wanted - 1, monotonic(), counted=1)
                     leases = await self._office.lease_all(principal.tenant, ask, key, digest)
                 else:
                     lease = await self._office.lease(principal.tenant, ask, key, digest)

@@ -16,6 +16,7 @@ from maillage.engines.nats.identity import (
     hub_inbox,
     make_node_key,
     node_inbox,
+    seed_of,
     write_secret,
 )
 
@@ -140,6 +141,13 @@ def test_a_credentials_file_holds_token_and_seed() -> None:
         "SEED",
         "------END USER NKEY SEED------",
     ]
+
+
+def test_a_credentials_file_without_a_seed_is_none() -> None:
+    assert seed_of(creds_text("TOKEN", "SEED")) == "SEED"
+    for text in ("", "SUAB", creds_text("TOKEN", "SEED").partition("\n\n")[0]):
+        with pytest.raises(ValueError, match="no seed"):
+            seed_of(text)
 
 
 def test_a_secret_takes_the_place_of_the_one_before_and_nobody_else_reads_it(tmp_path: Path) -> None:

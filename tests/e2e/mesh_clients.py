@@ -1,0 +1,148 @@
+"""Many clients of a mesh at once, each of which asks with a key of its own and repeats until it has an answer.
+
+Each ask begins at a second of its own, so that its leases are known in any journal, whatever keys the mesh uses inside.
+"""
+
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.e2e.mesh_processes import ADMIN_KEY, Mesh, Process
+from tests.e2e.server import Client, NoAnswer
+from tests.e2e.test_kill_nine import rfc3339
+
+THREADS = 10
+SLOTS, SLOT_S, LEASE_S = 40, 7_200, 3_600
+AGAIN_S = 0.2
+
+
+class Asked:
+    """An ask and what became of it. ``leases`` are those that were acknowledged; None without an answer so far."""
+
+    def __init__(self, key: str, start: int, body: dict[str, Any]) -> None:
+        self.key, self.start, self.body = key, start, body
+        self.several = "count" in body or "sites" in body
+        self.leases: list[str] | None = None
+        self.released: bool | None = False
+        """None where that was asked for and no answer came."""
+
+
+class Clients:
+    """Ask the servers until ``stop``; ``statuses`` counts every answer, ``asked`` holds every ask."""
+
+    def __init__(self, mesh: Mesh, servers: Sequence[Process], sites: Sequence[str], several: float = 0.1) -> None:
+        self._mesh = mesh
+        self._servers = list(servers)
+        self._sites = list(sites)
+        self._several = several
+        self._base = (int(time.time()) // 86_400 + 2) * 86_400
+        self._numbers = itertools.count()
+        self._stopping = threading.Event()
+        self._giving_up = threading.Event()
+        self._threads = [threading.Thread(target=self._work, args=(n,), daemon=True) for n in range(THREADS)]
+        self.asked: dict[int, Asked] = {}
+        self.statuses: Counter[int] = Counter()
+        self.strange: list[str] = []
+        self.granted = 0
+
+    def __enter__(self) -> "Clients":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._giving_up.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def go_on(self, more: int = 40, within_s: float = 40.0) -> None:
+        """Wait until so many more asks were granted."""
+        before = self.granted
+        self._mesh.until(f"{more} more asks are granted", lambda: self.granted >= before + more, within_s)
+
+    def finish(self, settle_s: float) -> None:
+        """Ask for nothing new; what has no answer by then is repeated for so long, and then left."""
+        self._stopping.set()
+        deadline = time.monotonic() + settle_s
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0))
+        self._giving_up.set()
+        for thread in self._threads:
+            thread.join(60)
+        assert not any(thread.is_alive() for thread in self._threads), "a client hangs"
+        assert not self.strange, self.strange[:5]
+
+    @property
+    def unanswered(self) -> list[Asked]:
+        return [asked for asked in self.asked.values() if asked.leases is None]
+
+    def _work(self, number: int) -> None:
+        rng = random.Random(number)
+        try:
+            while not self._stopping.is_set():
+                asked = self._ask(rng)
+                self.asked[asked.start] = asked
+                answer = self._answered(rng, lambda client, asked=asked: self._post(client, asked))
+                if answer is None:
+                    continue
+                status, document = answer
+                leases = document.get("leases", [document]) if status == 201 else []
+                asked.leases = [lease["id"] for lease in leases]
+                self.granted += status == 201
+                if status == 201 and not asked.several and rng.random() < 0.3:
+                    self._release(rng, asked)
+        except Exception as fault:
+            self.strange.append(f"{type(fault).__name__}: {fault}")
+
+    def _ask(self, rng: random.Random) -> Asked:
+        number = next(self._numbers)
+        start = self._base + rng.randrange(SLOTS) * SLOT_S + number % LEASE_S
+        body: dict[str, Any] = {
+            "needs": {"cpu": rng.choice((0.5, 1, 2))},
+            "start": rfc3339(start),
+            "end": rfc3339(start + LEASE_S),
+        }
+        draw = rng.random()
+        if draw < self._several and len(self._sites) > 1:
+            body["sites"] = rng.sample(self._sites, 2)
+        elif draw < 0.5:
+            body["near"] = {"lat": 36 + rng.random() / 2, "lon": -94.0, "within_km": 200}
+        else:
+            body["site"] = rng.choice(self._sites)
+        return Asked(f"key-{number}", start, body)
+
+    def _post(self, client: Client, asked: Asked) -> tuple[int, Any]:
+        return client.call("POST", "/v1/leases", asked.body, Idempotency_Key=asked.key)
+
+    def _release(self, rng: random.Random, asked: Asked) -> None:
+        (lease,) = asked.leases or []
+        asked.released = None
+        answer = self._answered(rng, lambda client: client.call("POST", f"/v1/leases/{lease}/release"))
+        if answer is not None:
+            # A repeat of a release whose answer was lost finds the lease released.
+            assert answer[0] in (200, 409), f"a release was answered {answer}"
+            asked.released = True
+
+    def _answered(
+        self, rng: random.Random, attempt: Callable[[Client], tuple[int, Any]]
+    ) -> tuple[int, Any] | None:
+        """A definite answer, however often it takes; None when it is time to give up."""
+        while True:
+            server = rng.choice(self._servers)
+            try:
+                with Client(server.port, ADMIN_KEY) as client:
+                    status, document = attempt(client)
+            except NoAnswer:
+                status, document = 0, None
+            self.statuses[status] += 1
+            if status in (200, 201, 409):
+                return status, document
+            if status not in (0, 503):
+                self.strange.append(f"answered {status}: {document}")
+            if self._giving_up.wait(AGAIN_S):
+                return None
