@@ -285,12 +285,17 @@ class Mesh:
         return server.start(config)
 
     def reached(self, *nodes: str, hub: Process | None = None, within_s: float = COME_ABOUT_WITHIN_S) -> float:
-        """Wait until the hub reaches these nodes and has all that they committed; after how many seconds it did."""
+        """Wait until the hub hears these nodes and has all that they committed; after how many seconds it did. What it
+        heard before does not count: they may have been killed since."""
         wanted = nodes or tuple(self.nodes)
+        began = time.monotonic()
+
+        def is_there(state: dict[str, Any]) -> bool:
+            return state["reachable"] and not state["behind"] and state["silent_s"] < time.monotonic() - began
 
         def all_there() -> bool:
             states = self.states(hub)
-            return all(name in states and states[name]["reachable"] and not states[name]["behind"] for name in wanted)
+            return all(name in states and is_there(states[name]) for name in wanted)
 
         return self.until(f"{(hub or self.hub).name} reaches {', '.join(wanted)}", all_there, within_s)
 

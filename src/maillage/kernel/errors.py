@@ -238,7 +238,8 @@ class RecordsUnavailable(Refusal):
 
 
 class NotReady(Refusal):
-    """Something that serving rests on does not work; ``extra['checks']`` says what was looked at, and what was found."""
+    """Something that serving rests on does not work; ``extra['checks']`` says what was looked at, and what was
+    found."""
 
     slug = "not-ready"
     title = "This server is not ready"

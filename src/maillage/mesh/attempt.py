@@ -85,9 +85,9 @@ class Attempt:
             self._claim = msgspec.structs.replace(claim, site=site)
 
     async def _require_claim(self, site: str) -> None:
-        if self._claim is not None and self._seconds_left() < ASK_DEADLINE_S - SLOW_S:
-            if not await self._claims.settle(self._claim):
-                raise out_of_reach(site)
+        slow = self._seconds_left() < ASK_DEADLINE_S - SLOW_S
+        if slow and self._claim is not None and not await self._claims.settle(self._claim):
+            raise out_of_reach(site)
 
     async def _given_up(self, refused: dict[str, Refusal], doubtful: str) -> Refusal:
         """What is left of it is made void, so that a repeat need not wait for whoever did not answer."""
@@ -103,7 +103,7 @@ class Attempt:
         elif not await self._claims.give_up(claim):
             return refused[doubtful]  # a repeat found its lease there meanwhile, and will again
         return SiteUnreachable(
-            f"{store_of(doubtful)} did not answer; whatever was granted there costs nothing and is given back; ask again",
+            f"{store_of(doubtful)} did not answer; what it may have granted costs nothing and is given back. Ask again",
             site=store_of(doubtful),
             asked=True,
         )

@@ -6,15 +6,14 @@ from collections.abc import Callable
 import msgspec
 
 from maillage.kernel.ports import Clock
-from maillage.kernel.sites import Site
+from maillage.kernel.sites import HOLDING, Site
 from maillage.mesh.messages import Alive
 from maillage.mesh.ports import MeshRecords, NodeRecord, SiteEntry
 
 OUT_OF_REACH_AFTER_S = 6.0
 """Silence after which a node counts as out of reach: three signs of life in a row that did not come."""
-HOLDING = "~"
-"""Between a site's id and the name of the hub that sells there out of escrow. The same sign, before the hub's name
-alone, is the name of the node that the hub itself is for these holdings; no site's or node's own id has it."""
+REFRESH_S = 1.0
+"""Strangers have the directory read again no more often than this."""
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
@@ -50,9 +49,21 @@ class Directory:
         self.nodes: dict[str, NodeRecord] = {}
         self._sites_of: dict[str, list[str]] = {}
         self._heard: dict[str, _Heard] = {}
+        self._loading = asyncio.Lock()
+        self._loaded_at = 0.0
 
     async def load(self) -> None:
         """Take over what the records say now."""
+        async with self._loading:  # else one that read before a change could come to its end after one that read it
+            self._loaded_at = asyncio.get_running_loop().time()
+            await self._load()
+
+    async def refresh(self) -> None:
+        """The same, unless that was done a moment ago."""
+        if asyncio.get_running_loop().time() - self._loaded_at > REFRESH_S:
+            await self.load()
+
+    async def _load(self) -> None:
         entries = await asyncio.to_thread(self._records.sites)
         nodes = await asyncio.to_thread(self._records.nodes)
         self.entries = {entry.site.id: entry for entry in entries}
@@ -65,19 +76,20 @@ class Directory:
 
     async def put_sites(self, sites: list[Site]) -> int:
         """Enter sites or change their records; how many that changed."""
-        changed = [site for site in sites if site.id not in self.entries or self.entries[site.id].site != site]
-        if changed:
-            await asyncio.to_thread(self._records.put_sites, changed)
-            for site in changed:
-                known = self.entries.get(site.id)
-                self.entries[site.id] = SiteEntry(site, None if known is None else known.node)
+        async with self._loading:
+            changed = [site for site in sites if site.id not in self.entries or self.entries[site.id].site != site]
+            if changed:
+                await asyncio.to_thread(self._records.put_sites, changed)
+                for site in changed:
+                    known = self.entries.get(site.id)
+                    self.entries[site.id] = SiteEntry(site, None if known is None else known.node)
         return len(changed)
 
     def owner(self, site: str) -> str | None:
-        """The node that owns a site's ledger, if it has one."""
-        _, sign, hub = site.partition(HOLDING)
+        """The node that owns a site's ledger, if it has one; for a hub's holding at a site of the chain, that hub."""
+        store, sign, hub = site.partition(HOLDING)
         if sign:
-            return f"{HOLDING}{hub}"
+            return f"{HOLDING}{hub}" if store in self.entries else None
         entry = self.entries.get(site)
         return None if entry is None else entry.node
 
@@ -86,6 +98,7 @@ class Directory:
         return self.owner(site) == node and not self.is_revoked(node)
 
     def is_revoked(self, node: str) -> bool:
+        """Also of one that there never was; hubs are not revoked."""
         if node.startswith(HOLDING):
             return False
         record = self.nodes.get(node)

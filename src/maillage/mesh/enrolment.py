@@ -70,6 +70,12 @@ class Enrolments:
         known = self._directory.nodes.get(node)
         if known is not None:
             raise Invalid("node", f"there has been a node {node!r}; give the new one a name of its own")
+        torn = self._torn(sites)
+        if torn is not None:
+            raise Invalid(
+                "sites",
+                f"{torn} owns others besides, and a node is replaced whole: name all of its sites, or revoke it first",
+            )
         token = f"mle_{node}_{secrets.token_urlsafe(32)}"
         now = self._clock.now()
         enrolment = Enrolment(secrets.token_hex(8), _digest(token), node, sites, now, now + expires_s)
@@ -80,8 +86,13 @@ class Enrolments:
         """Use a token up. EnrolmentRefused, in the same words whatever is wrong with it."""
         if not PUBLIC_KEY.fullmatch(public_key):
             raise Invalid("public_key", "is not a user's public nkey (U and 55 more of A-Z and 2-7)")
+        if not 1 <= len(sites) <= SITES_MAX or len(set(sites)) < len(sites):
+            raise Invalid("sites", f"name 1 to {SITES_MAX} sites, each once")
         now = self._clock.now()
-        node = await asyncio.to_thread(self._records.redeem, _digest(token), public_key, sites, now)
+        node = None
+        await self._directory.refresh()
+        if self._torn(sites) is None:
+            node = await asyncio.to_thread(self._records.redeem, _digest(token), public_key, sites, now)
         if node is None:
             raise EnrolmentRefused(
                 "the token is unknown, was used, has expired, or is not for these sites; ask the operator for a new one"
@@ -98,6 +109,15 @@ class Enrolments:
         if known.revoked_at is None:
             await asyncio.to_thread(self._records.revoke_node, node, self._clock.now())
             await self._changed()
+
+    def _torn(self, sites: list[str]) -> str | None:
+        """A node that would lose some of its sites and keep others. It would go on speaking for all of them, since its
+        ledger holds them all."""
+        taken = set(sites)
+        for node in {self._directory.owner(site) for site in sites}:
+            if node is not None and not taken.issuperset(self._directory.sites_of(node)):
+                return node
+        return None
 
     async def all(self) -> list[Enrolment]:
         """All that were made, without their tokens."""

@@ -2,7 +2,8 @@
 
 The store grants it as a house lease with an end; what the hub sells out of it lies within that lease in quantity and
 time, in a ledger of the hub's own for a site called ``<site>~<hub>``. So whatever either side does while they can't
-talk, no conflict is possible, and afterwards there is nothing to settle but to exchange events.
+talk, no conflict is possible, and afterwards there is nothing to settle but to exchange events. Both ledgers go by
+instants and not by anybody's clock, so clocks that differ change who may sell when, and never sell anything twice.
 """
 
 import asyncio
@@ -15,16 +16,16 @@ import msgspec
 from maillage.kernel.asks import Ask
 from maillage.kernel.capacity import PoolPlan, set_capacity, set_site
 from maillage.kernel.documents import LeaseDocument
-from maillage.kernel.errors import Refusal
+from maillage.kernel.errors import PoolInUse, Refusal
 from maillage.kernel.leases import Lease
 from maillage.kernel.ledger import Ledger
 from maillage.kernel.ports import Clock
 from maillage.kernel.scribe import Scribe
-from maillage.kernel.sites import Site
-from maillage.kernel.times import FOREVER
+from maillage.kernel.sites import HOLDING, Site, store_of
+from maillage.kernel.times import FOREVER, format_time
 from maillage.kernel.writer import Writer
-from maillage.mesh.asking import Owners
-from maillage.mesh.directory import HOLDING, Directory
+from maillage.mesh.asking import Owners, is_doubtful
+from maillage.mesh.directory import Directory
 from maillage.mesh.messages import ExtendLease, GrantAsk
 from maillage.mesh.mirror import Mirror
 from maillage.mesh.ports import EscrowRule, MeshRecords
@@ -36,6 +37,8 @@ AT_ONCE = 32
 
 Sizes = list[tuple[int, int]]
 """(since, thousandths) in order of time: a pool's size from each instant on."""
+Pool = tuple[str, str]
+"""A store and a kind."""
 
 
 class Escrow:
@@ -61,14 +64,8 @@ class Escrow:
         self._records = records
         self._clock = clock
         self._make_id = make_id
-
-    async def cycle(self) -> None:
-        """Renew once, and wait until it is time again."""
-        try:
-            await self.once()
-        except Exception:
-            log.exception("escrow could not be renewed; it will be tried again")
-        await asyncio.sleep(EVERY_S)
+        self._keys: dict[Pool, str] = {}  # of asks whose answer never came: they are repeated, not asked anew
+        self._granted: dict[Pool, str] = {}  # leases whose events may still be on their way
 
     async def once(self) -> None:
         """Ask for what the rules want, and sell no more than what was granted."""
@@ -82,17 +79,25 @@ class Escrow:
                     await self._renew(site, rule, held.get((site, rule.kind), []))
 
         if rules:
-            await asyncio.gather(*(one(site) for site in self._directory.entries if self._directory.reaches(site)))
+            await asyncio.gather(*(one(site) for site in self._directory.entries if self._is_current(site)))
         await self._plan()
 
     def holdings(self) -> list[str]:
         """The sites of the hub's own ledger."""
         return list(self._writer.keeper.ledger.sites)
 
-    def _held(self) -> dict[tuple[str, str], list[Lease]]:
+    def _is_current(self, site: str) -> bool:
+        """Whether a site can be asked, and the mirror shows all that it granted: else it would be asked for the same
+        twice."""
+        node = self._directory.owner(site)
+        if node is None or not self._directory.is_reachable(node):
+            return False
+        return self._mirror.position(node) >= self._directory.end_of(node)
+
+    def _held(self) -> dict[Pool, list[Lease]]:
         """The leases that stores granted to this hub, by site and kind."""
         now = self._clock.now()
-        held: dict[tuple[str, str], list[Lease]] = defaultdict(list)
+        held: dict[Pool, list[Lease]] = defaultdict(list)
         for lease in self._mirror.ledger.leases_of_tenant.get(self.tenant, ()):
             if lease.is_active and lease.end > now:
                 for kind in lease.needs:
@@ -110,39 +115,66 @@ class Escrow:
         try:
             if last is not None and last.needs == {rule.kind: quantity}:
                 await self._owners.ask(site, ExtendLease(last.id, end, self.tenant), LeaseDocument)
-            elif last is None:
-                ask = Ask({rule.kind: quantity}, None, end, site, None, "house")
-                await self._owners.ask(site, GrantAsk(self.tenant, ask, self._make_id(), ""), LeaseDocument)
+            else:
+                await self._ask_anew(site, rule.kind, quantity, None if last is None else last.end, end)
         except Refusal as refusal:
             log.info("%s gives no escrow of %s now: %s", site, rule.kind, refusal.detail)
 
+    async def _ask_anew(self, site: str, kind: str, quantity: int, start: int | None, end: int) -> None:
+        """Ask for a lease of its own: there is none, or one of another quantity, which goes on to its end."""
+        pool = (site, kind)
+        if pool in self._granted and self._granted[pool] not in self._mirror.ledger.leases:
+            return
+        ask = Ask({kind: quantity}, start, end, site, None, "house")
+        key = self._keys.setdefault(pool, self._make_id())
+        try:
+            self._granted[pool] = (await self._owners.ask(site, GrantAsk(self.tenant, ask, key, ""), LeaseDocument)).id
+        except Refusal as refusal:
+            if not is_doubtful(refusal):
+                del self._keys[pool]
+            raise
+        del self._keys[pool]
+
     async def _plan(self) -> None:
         """Give each holding the size that its leases add up to, over time. One commit for all that changed."""
-        held = self._held()
         ledger = self._writer.keeper.ledger
-        if any(self._is_new(ledger, site, kind, leases) for (site, kind), leases in held.items()):
+        held = {(store_of(site), kind): [] for site, pools in ledger.pools.items() for kind in pools} | self._held()
+        if any(self._is_new(ledger, pool, leases, self._clock.now()) for pool, leases in held.items()):
             await self._writer.submit(lambda scribe: self._decide(scribe, held))
 
-    def _is_new(self, ledger: Ledger, site: str, kind: str, leases: list[Lease]) -> bool:
-        pool = ledger.pools.get(self._name(site), {}).get(kind)
-        now = self._clock.now()
-        if pool is None or ledger.sites[self._name(site)] != self._record(site):
+    def _is_new(self, ledger: Ledger, pool: Pool, leases: list[Lease], now: int) -> bool:
+        site, kind = pool
+        known = ledger.pools.get(self._name(site), {}).get(kind)
+        if known is None or ledger.sites[self._name(site)] != self._record(site, ledger):
             return True
-        return [(at, size) for at, _, size in pool.size_segments(now, FOREVER)] != sizes_of(leases, kind, now)
+        return [(at, size) for at, _, size in known.size_segments(now, FOREVER)] != sizes_of(leases, kind, now)
 
-    def _decide(self, scribe: Scribe, held: dict[tuple[str, str], list[Lease]]) -> None:
-        for (site, kind), leases in held.items():
-            if not self._is_new(scribe.ledger, site, kind, leases):
-                continue
-            set_site(scribe, self._record(site))
-            for since, size in sizes_of(leases, kind, scribe.now):
-                set_capacity(scribe, self._name(site), PoolPlan(kind, size, since))
+    def _decide(self, scribe: Scribe, held: dict[Pool, list[Lease]]) -> None:
+        for pool, leases in held.items():
+            if self._is_new(scribe.ledger, pool, leases, scribe.now):
+                try:
+                    self._resize(scribe, pool, sizes_of(leases, pool[1], scribe.now))
+                except Refusal as refusal:
+                    log.error("the holding of %s at %s keeps its size: %s", pool[1], pool[0], refusal.detail)
+
+    def _resize(self, scribe: Scribe, pool: Pool, sizes: Sizes) -> None:
+        """All steps or none: the first alone would hold for ever."""
+        name, kind = self._name(pool[0]), pool[1]
+        known = scribe.ledger.pools.get(name, {}).get(kind)
+        for (since, size), beyond in zip(sizes, [*(at for at, _ in sizes[1:]), FOREVER], strict=True):
+            if known is not None and known.committed.peak(since, beyond) > size:
+                raise PoolInUse(f"more of it was sold from {format_time(since)} on than is held")
+        set_site(scribe, self._record(pool[0], scribe.ledger))
+        for since, size in sizes:
+            set_capacity(scribe, name, PoolPlan(kind, size, since))
 
     def _name(self, site: str) -> str:
         return f"{site}{HOLDING}{self._hub}"
 
-    def _record(self, site: str) -> Site:
-        return msgspec.structs.replace(self._mirror.ledger.sites[site], id=self._name(site))
+    def _record(self, site: str, ledger: Ledger) -> Site:
+        """The store's, under the holding's name; the former one while the mirror does not know the store."""
+        known = self._mirror.ledger.sites.get(site) or ledger.sites[self._name(site)]
+        return msgspec.structs.replace(known, id=self._name(site))
 
 
 def sizes_of(leases: list[Lease], kind: str, now: int) -> Sizes:

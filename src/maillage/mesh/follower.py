@@ -101,8 +101,8 @@ class Follower:
             if given.end < known:
                 self._mirror.put_aside(
                     node,
-                    f"its journal ends at {given.end}, but {known} events of it are known: it lost some. Enrol it anew, "
-                    "under another name, so that it gets them back from here",
+                    f"its journal ends at {given.end}, but {known} events of it are known: it lost some. Enrol it "
+                    "anew, under another name, so that it gets them back from here",
                 )
             elif not given.parcels and given.end > expected:
                 self._mirror.put_aside(node, f"its journal ends at {given.end}, it says, but it gives none of it")

@@ -12,17 +12,20 @@ from maillage.kernel.find import Finder
 from maillage.kernel.owner import OwnerOffice
 from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Clock, Journal, SnapshotStore
+from maillage.kernel.sites import HOLDING
 from maillage.kernel.writer import Writer
 from maillage.mesh.allowance import Allowance
 from maillage.mesh.asking import Headers, Owners
 from maillage.mesh.claims import ClaimDesk
-from maillage.mesh.directory import HOLDING, Directory, NodeStatus
+from maillage.mesh.directory import Directory, NodeStatus
 from maillage.mesh.enrolment import Credentials
+from maillage.mesh.escrow import EVERY_S as ESCROW_EVERY_S
 from maillage.mesh.escrow import Escrow
 from maillage.mesh.follower import Follower
-from maillage.mesh.history import history_page
+from maillage.mesh.history import history_page, sites_page
 from maillage.mesh.messages import (
     CHANGED_SUBJECT,
+    UNREADABLE,
     Alive,
     CredentialsGiven,
     CredentialsWanted,
@@ -31,6 +34,7 @@ from maillage.mesh.messages import (
     HubRequest,
     PolicyGiven,
     PolicyWanted,
+    SitesWanted,
 )
 from maillage.mesh.mirror import Mirror
 from maillage.mesh.node import Node
@@ -44,8 +48,10 @@ log = logging.getLogger(__name__)
 
 RELOAD_EVERY_S = 30.0
 FORGET_EVERY_S = 3_600.0
-CLAIM_KEEP_S = 86_400
-"""As long as owners remember keys."""
+CLAIM_KEEP_S = 86_400 + 3_600
+"""As long as owners remember keys, and longer than their clocks are apart."""
+STRANGERS_MAX = 1_000
+"""Names of strangers that are kept, so that each is reported once."""
 
 _alive = msgspec.json.Decoder(Alive)
 _requests = msgspec.json.Decoder(HubRequest)
@@ -87,7 +93,9 @@ class Hub:
         self.policy = policy
         self.records = records
         self.directory = Directory(records, clock)
-        self.mirror = Mirror(journal, snapshots, announcer, self.directory.owns)
+        self.mirror = Mirror(
+            journal, snapshots, announcer, self.directory.owns, refresh=self.directory.load, told=refused
+        )
         self.finder = Finder(lambda: self.mirror.ledger, policy, self._shut)
         announcer.subscribe(self.finder.listen)
         self._bus = bus
@@ -105,12 +113,13 @@ class Hub:
             self.finder, self.mirror, owners, self.directory, router, several, allowance, policy, clock
         )
         self.escrow = Escrow(hub_id, own.writer, self.mirror, owners, self.directory, records, clock, make_id)
-        self.follower = Follower(bus, self.mirror, hub_id, refused)
+        self.follower = Follower(bus, self.mirror, hub_id, refused, self._is_known)
         self._own = Node(
             f"{HOLDING}{hub_id}", [], own.writer.keeper, own.office, clock, own.announcer, bus, take_policy=None
         )
         self._several = several
         self._voider = Voider(owners, self.directory, records)
+        self._strangers: set[str] = set()
         self._subscriptions: list[Subscription] = []
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -168,15 +177,26 @@ class Hub:
 
     async def _hear_alive(self, message: Message) -> None:
         node = message.subject.split(".")[1]
-        if self.directory.is_revoked(node):
+        if not await self._is_known(node):
             return
         try:
             alive = _alive.decode(message.body)
-        except (msgspec.DecodeError, msgspec.ValidationError) as fault:
-            self._refused(node, f"a sign of life that can't be read: {fault}")
+        except UNREADABLE as fault:
+            self._refused(node, f"a sign of life that can't be read: {str(fault)[:300]}")
             return
         self.directory.heard(node, alive)
         self.follower.told_end(node, alive.end)
+
+    async def _is_known(self, node: str) -> bool:
+        """Whether a node of the chain speaks; one that joined through another hub may not be in the directory yet."""
+        if self.directory.is_revoked(node):
+            await self.directory.refresh()
+        if not self.directory.is_revoked(node):
+            return True
+        if node not in self._strangers and len(self._strangers) < STRANGERS_MAX:
+            self._strangers.add(node)
+            self._refused(node, "it speaks, and is no node of this chain, or no longer")
+        return False
 
     async def _answer(self, message: Message) -> bytes:
         node = message.subject.rpartition(".")[2]
@@ -185,6 +205,11 @@ class Hub:
             return _encoder.encode(PolicyGiven(list(self.policy.kinds.values()), self.policy.pricing.book))
         if isinstance(request, CredentialsWanted):
             return _encoder.encode(CredentialsGiven(self._renewed(node, request.public_key)))
+        if node not in self.directory.nodes:
+            await self.directory.refresh()
+        if isinstance(request, SitesWanted):
+            records = [self.directory.entries[site].site for site in self.directory.sites_of(node)]
+            return _packed.encode(sites_page(records, request.after))
         return await self._history(node, request)
 
     def _renewed(self, node: str, public_key: str) -> str | None:
@@ -195,13 +220,9 @@ class Hub:
         return self._credentials(node, public_key, self.directory.sites_of(node))
 
     async def _history(self, node: str, wanted: HistoryWanted) -> bytes:
-        if node not in self.directory.nodes:
-            await self.directory.load()
-        sites = self.directory.sites_of(node)
-        journal, names = self.mirror.journal, frozenset(sites)
-        bodies, following = await asyncio.to_thread(history_page, journal, wanted.pos, names)
-        records = [self.directory.entries[site].site for site in sites]
-        return _packed.encode(HistoryGiven(bodies, following, records))
+        journal, names = self.mirror.journal, frozenset(self.directory.sites_of(node))
+        body, following = await asyncio.to_thread(history_page, journal, wanted.pos.get(self.id, 0), names)
+        return _packed.encode(HistoryGiven(self.id, body, following))
 
     async def _heed_change(self, message: Message) -> None:
         if message.body != self.id.encode():
@@ -224,7 +245,12 @@ class Hub:
             await asyncio.sleep(FORGET_EVERY_S)
 
     async def _hold(self) -> None:
-        """Renew escrow, and serve each holding from the moment that it exists."""
+        """Renew escrow, and serve each holding as soon as it exists."""
         while True:
-            await self._own.serve(self.escrow.holdings())
-            await self.escrow.cycle()
+            try:
+                await self._own.serve(self.escrow.holdings())
+                await self.escrow.once()
+                await self._own.serve(self.escrow.holdings())
+            except Exception:
+                log.exception("escrow could not be renewed; it will be tried again")
+            await asyncio.sleep(ESCROW_EVERY_S)

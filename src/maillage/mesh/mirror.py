@@ -13,6 +13,7 @@ from maillage.kernel.announcer import Announcer
 from maillage.kernel.events import Event, decode_events, encode_events
 from maillage.kernel.ports import Batch, Committed, Journal, SnapshotStore
 from maillage.kernel.recovery import recover
+from maillage.kernel.sites import HOLDING
 from maillage.mesh.inspection import Poisoned, inspect
 from maillage.mesh.messages import UNREADABLE
 
@@ -32,7 +33,7 @@ Told = Callable[[str, str], None]
 class Mirror:
     """Start it on a running loop. ``ledger`` is for reading only; ``set_aside`` says why a node is no longer heard.
 
-    ``refresh`` brings up to date what ``owns`` rests on: it is awaited before a node is blamed for another's site, since
+    ``refresh`` brings up to date what ``owns`` rests on: it is awaited before a node is blamed for another's site, for
     the node may be the new owner. ``told`` hears of each node that is set aside, and why.
     """
 
@@ -73,6 +74,11 @@ class Mirror:
     def position(self, node: str) -> int:
         """The number that the node's next event must have for the mirror to apply it."""
         return self._applied.get(node, 0)
+
+    @property
+    def holders(self) -> int:
+        """How many hubs have holdings of their own."""
+        return sum(node.startswith(HOLDING) for node in self._applied)
 
     def expected(self, node: str) -> int:
         """The same, counting what is still in the queue."""

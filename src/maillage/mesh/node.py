@@ -96,7 +96,7 @@ class Node:
 
     async def _begin(self) -> None:
         """Serve the sites that are here, and first get those that are not."""
-        await self.serve([site for site in self.sites if site in self._keeper.ledger.sites])
+        await self._serve_at_last([site for site in self.sites if site in self._keeper.ledger.sites])
         while missing := [site for site in self.sites if site not in self._keeper.ledger.sites]:
             try:
                 await self._history.fetch(missing)
@@ -105,12 +105,23 @@ class Node:
             except Exception:
                 log.exception("the records of %d sites could not be had from the hub", len(missing))
                 await asyncio.sleep(RETRY_S)
-        await self.serve(self.sites)
+        await self._serve_at_last(self.sites)
+
+    async def _serve_at_last(self, sites: list[str]) -> None:
+        while True:
+            try:
+                return await self.serve(sites)
+            except Exception:
+                log.exception("%d sites can't be served yet", len(sites))
+                await asyncio.sleep(RETRY_S)
 
     async def _live(self) -> None:
         while True:
-            alive = Alive(self._keeper.journal.end(), self._clock.now(), __version__)
-            await self._bus.send(alive_subject(self.id), _encoder.encode(alive))
+            try:
+                alive = Alive(self._keeper.journal.end(), self._clock.now(), __version__)
+                await self._bus.send(alive_subject(self.id), _encoder.encode(alive))
+            except Exception:
+                log.exception("no sign of life could be given")
             await asyncio.sleep(ALIVE_EVERY_S)
 
     async def _keep_policy(self, take: TakePolicy) -> None:

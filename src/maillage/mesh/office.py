@@ -13,8 +13,9 @@ from maillage.kernel.office import Office
 from maillage.kernel.paging import Page, page
 from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Clock
+from maillage.kernel.readings import NearSite
 from maillage.kernel.scribe import View
-from maillage.kernel.sites import Site
+from maillage.kernel.sites import HOLDING, Site
 from maillage.mesh.allowance import Allowance
 from maillage.mesh.asking import Owners
 from maillage.mesh.directory import Directory
@@ -104,6 +105,11 @@ class HubOffice(Office):
 
     async def measure(self, lease_id: str, meters: dict[str, int]) -> LeaseDocument:
         return await self._move(lease_id, MeasureLease(lease_id, meters))
+
+    def nearest_sites(self, lat: float, lon: float, limit: int) -> list[NearSite]:
+        """Stores only: each hub's holding lies where its store does."""
+        found = super().nearest_sites(lat, lon, limit * (1 + self._mirror.holders))
+        return [near for near in found if HOLDING not in near.site.id][:limit]
 
     async def get_site(self, site_id: str) -> Site:
         entry = self._directory.entries.get(site_id)

@@ -81,7 +81,8 @@ class Outbox:
     async def _give(self, message: Message) -> bytes:
         """Answer a hub that misses events: as many as one message takes."""
         wanted = _wanted.decode(message.body)
-        return _given.encode(EventsGiven(await asyncio.to_thread(self._parcels_from, wanted), self._journal.end()))
+        end = self._journal.end()  # before the reading: what is appended meanwhile is not withheld
+        return _given.encode(EventsGiven(await asyncio.to_thread(self._parcels_from, wanted), end))
 
     def _parcels_from(self, wanted: EventsWanted) -> list[Parcel]:
         parcels: list[Parcel] = []

@@ -12,7 +12,7 @@ LEVEL = 1
 """Of zlib: events repeat themselves, so the fastest level already takes four bytes of five away."""
 PACKED_BYTES_MAX = 64 << 20
 BATCH_BYTES_MAX = 512 << 20
-"""Of one batch, packed and unpacked. The past of a store that changes hands is one batch; more is damaged or hostile."""
+"""Of one batch, packed and unpacked. The past of a store that changes hands is one; more is damaged or hostile."""
 GROWTH_MAX, GROWTH_FREE_BYTES = 100, 4 << 20
 """Events unpack to about ten times their size; what grows further than so many times, and beyond a few MiB, is made to
 fill the memory of whoever unpacks it."""

@@ -30,7 +30,7 @@ from maillage.mesh.asking import Owners, out_of_reach
 from maillage.mesh.attempt import ASK_DEADLINE_S, Attempt, key_at
 from maillage.mesh.claims import SEVERAL, ClaimDesk
 from maillage.mesh.directory import Directory
-from maillage.mesh.messages import RecallKey, Recalled
+from maillage.mesh.messages import Recalled, RecallKey
 from maillage.mesh.ports import Claim
 
 CANDIDATES, MORE_CANDIDATES = 4, 32

@@ -231,3 +231,16 @@ class Several:
             ours = await asyncio.to_thread(self._records.finish_order, order, voids)
         if not ours:
             raise SiteUnreachable("the order took so long that another hub has ended it; ask again", asked=True)
+
+
+def _too_few(leases: list[LeaseDocument], ask: Ask, refused: dict[str, Refusal]) -> Refusal:
+    """Of sites that were named, one that can't be reached says nothing of the room there is."""
+    away = [store_of(site) for site, refusal in refused.items() if refusal.category is Category.UNAVAILABLE]
+    if ask.sites is not None and away:
+        return SiteUnreachable(
+            f"{away[0]} is out of reach, so nothing was taken at any of the {len(ask.sites)} sites; ask again "
+            "later, or without it",
+            site=away[0],
+        )
+    said = {store_of(site): refusal for site, refusal in refused.items()}
+    return too_few(len(leases), ask.leases_wanted, said)

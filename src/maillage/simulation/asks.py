@@ -1,4 +1,4 @@
-"""What clients ask for: chosen by the seed so that asks overlap, compete in all classes, and now and then are absurd."""
+"""What clients ask for: by the seed, so that asks overlap and compete in all classes, and now and then are absurd."""
 
 from collections.abc import Sequence
 from random import Random
@@ -28,7 +28,7 @@ class Wishes:
         if store is None and random.random() < 0.5:
             near = Near(target.site.lat + random.gauss(0, 0.02), target.site.lon, within_km=random.choice((None, 20.0)))
         return Ask(
-            self._needs(target),
+            self._needs(),
             start,
             end,
             target.site.id if near is None else None,
@@ -69,7 +69,7 @@ class Wishes:
             length_s = 40 * DAY_S  # over the end of a month, for the invoices
         return start, (now if start is None else start) + length_s
 
-    def _needs(self, store: Store) -> dict[str, int]:
+    def _needs(self) -> dict[str, int]:
         random = self._random
         if random.random() < 0.15:
             return {"pickup_slot": 1_000}

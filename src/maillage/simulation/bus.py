@@ -41,6 +41,7 @@ class SimBus:
         self._network = exchange.network
         self.life = life
         self._parts: list[_Serving | _Listening | Collecting] = []
+        life.at_end(self._leave)
 
     @property
     def connected(self) -> bool:
@@ -117,7 +118,7 @@ class SimBus:
         for part in self._parts:
             await part.stop()
 
-    def gone(self) -> None:
+    def _leave(self) -> None:
         """The life is over: nobody is served here any more."""
         self._exchange.serving = [each for each in self._exchange.serving if each.life is not self.life]
         self._exchange.listening = [each for each in self._exchange.listening if each.life is not self.life]

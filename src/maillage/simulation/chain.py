@@ -1,7 +1,7 @@
 """A simulated chain as the run sees it: its processes, its stores, whom clients ask, and how it comes to rest."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from maillage.kernel.errors import Refusal
@@ -21,6 +21,10 @@ PERSIST_MAX = 400
 """Times that something is tried when no fault is left that could stand in its way."""
 BEYOND_ALL_ENDS_S = 60 * DAY_S
 """Longer than any lease with an end, with whatever the clocks were wrong by."""
+
+
+class Stuck(Exception):
+    """Something that must come when no fault is left does not come."""
 
 
 class SimChain(ABC):
@@ -62,18 +66,22 @@ class SimChain(ABC):
 
     async def settle(self) -> None:
         """Come to rest, let every lease come to its end, and come to rest again."""
-        await self.until("every process is up", lambda: all(process.office for process in self.processes))
+        await self.until("every process is up", self.is_up)
         await self.rest()
         for owner in self.owners():
             for lease in list(owner.ledger.leases.values()):
                 if lease.is_active and lease.end >= FOREVER:
-                    await self.persist(lambda owner=owner, name=lease.id: owner.call_on(owner.owner_office, "release", name, None))
+                    await self.persist(owner, "owner_office", "release", lease.id, None)
         self.world.time.leap(BEYOND_ALL_ENDS_S)
         await self.until(
             "every lease has ended",
             lambda: not any(lease.is_active for owner in self.owners() for lease in owner.ledger.leases.values()),
         )
         await self.rest()
+
+    def is_up(self) -> bool:
+        """Whether every process can be asked."""
+        return all(process.office is not None for process in self.processes)
 
     async def stop(self) -> None:
         """Stop all processes in good order."""
@@ -89,27 +97,27 @@ class SimChain(ABC):
             outcome.read(batch.body for batch in file.batches)
         return outcome
 
-    async def persist(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """Call until there is an answer; a refusal is one, unless it says that things may be better in a moment."""
+    async def persist(self, process: SimProcess, office: str, method: str, *args: Any) -> Any:
+        """Call an office of a process until there is an answer; a refusal is one, unless it says that things may be
+        better in a moment."""
         for _ in range(PERSIST_MAX):
             try:
-                return await call()
+                return await process.call_on(getattr(process, office), method, *args)
             except Lost:
                 await self.world.sleep(1.0)
             except Refusal as refusal:
                 if refusal.category.name != "UNAVAILABLE":
                     return refusal
                 await self.world.sleep(1.0)
-        self.world.fault("something could not be done though nothing stood in its way any more")
-        return None
+        raise Stuck("something could not be done though nothing stood in its way any more")
 
     async def until(self, what: str, holds: Callable[[], bool]) -> None:
-        """Wait for something that must come when no fault is left; a fault if it does not."""
+        """Wait for something that must come when no fault is left."""
         for _ in range(PERSIST_MAX):
             if holds():
                 return
             await self.world.sleep(0.5)
-        self.world.fault(f"it never came to this: {what}")
+        raise Stuck(f"it never came to this: {what}")
 
 
 class AloneChain(SimChain):
@@ -137,7 +145,7 @@ class AloneChain(SimChain):
 
     async def rest(self) -> None:
         """Nothing is left under way once a call has been answered."""
-        await self.persist(lambda: self.process.call("get_site", self.stores[0].site.id))
+        await self.persist(self.process, "office", "get_site", self.stores[0].site.id)
 
     def check(self, outcome: Outcome) -> None:
         """One process: there is nothing beyond its ledger."""

@@ -106,7 +106,7 @@ def check_bills(
         ):
             billed = sum(Decimal(text) for text in texts) * MICRO
             if billed != micro:
-                world.fault(f"{name}: {tenant} is billed {billed} micro-units as {what}, and the leases come to {micro}")
+                world.fault(f"{name}: {tenant} is billed {billed} micro-units {what}, the leases come to {micro}")
 
 
 def _months(first: int, last: int) -> Iterator[str]:

@@ -221,4 +221,3 @@ def _key_of(asked: _Asked, number: int) -> str | None:
     if not asked.key or asked.method == "lease_all":
         return None
     return f"{asked.key}#{number}" if asked.method == "lease_batch" else asked.key
-

@@ -21,10 +21,10 @@ class Faults:
     """Strikes the processes for as long as it runs; ``calm`` mends what it broke."""
 
     def __init__(self, world: World, processes: Sequence[SimProcess]) -> None:
-        self._world = world
-        self._random: Random = world.random("faults")
+        self.world = world
+        self.random: Random = world.random("faults")
         self._processes = processes
-        self._mean_s = self._random.choice(WEATHERS_S) / len(processes) ** 0.5
+        self._mean_s = self.random.choice(WEATHERS_S) / len(processes) ** 0.5
         self.kinds: list[tuple[Fault, int]] = [
             (self._kill, 3),
             (self._cut_power, 3),
@@ -39,9 +39,9 @@ class Faults:
     async def strike(self) -> None:
         """One fault after another, until it is cancelled."""
         while True:
-            await self._world.sleep(self._random.expovariate(1 / self._mean_s))
+            await self.world.sleep(self.random.expovariate(1 / self._mean_s))
             faults, weights = zip(*self.kinds, strict=True)
-            (fault,) = self._random.choices(faults, weights)
+            (fault,) = self.random.choices(faults, weights)
             fault()
 
     def calm(self) -> None:
@@ -53,44 +53,46 @@ class Faults:
             disk.crash_after(0)
             process.clock.set_right()
 
-    def _one(self) -> SimProcess:
-        return self._random.choice(self._processes)
+    def one(self) -> SimProcess:
+        """Whom it strikes."""
+        return self.random.choice(self._processes)
 
     def _kill(self) -> None:
-        self._one().crash(power=False)
+        self.one().crash(power=False)
 
     def _cut_power(self) -> None:
-        self._one().crash(power=True)
+        self.one().crash(power=True)
 
     def _crash_between_writes(self) -> None:
-        self._one().disk.crash_after(self._random.randint(1, 12))
+        self.one().disk.crash_after(self.random.randint(1, 12))
 
     def _fill_disk(self) -> None:
-        disk = self._one().disk
+        disk = self.one().disk
         disk.full = True
-        self._world.note("full_disks")
-        self._later(lambda: setattr(disk, "full", False))
+        self.world.note("full_disks")
+        self.later(lambda: setattr(disk, "full", False))
 
     def _break_disk(self) -> None:
-        disk = self._one().disk
+        disk = self.one().disk
         disk.broken = True
-        self._world.note("broken_disks")
-        self._later(lambda: setattr(disk, "broken", False))
+        self.world.note("broken_disks")
+        self.later(lambda: setattr(disk, "broken", False))
 
     def _spoil_disk(self) -> None:
-        disk = self._one().disk
+        disk = self.one().disk
         disk.fault_share = 0.2
-        self._world.note("spoilt_disks")
-        self._later(lambda: setattr(disk, "fault_share", 0.0))
+        self.world.note("spoilt_disks")
+        self.later(lambda: setattr(disk, "fault_share", 0.0))
 
     def _move_clock(self) -> None:
-        self._world.note("clock_jumps")
-        offset_s = self._random.choice((1, -1)) * self._random.choice((0, 0, 1, 20, 60, 900, CLOCK_OFF_MAX_S))
-        self._one().clock.set_wrong(offset_s, self._random.gauss(0, 0.001))
+        self.world.note("clock_jumps")
+        offset_s = self.random.choice((1, -1)) * self.random.choice((0, 0, 1, 20, 60, 900, CLOCK_OFF_MAX_S))
+        self.one().clock.set_wrong(offset_s, self.random.gauss(0, 0.001))
 
     def _leap(self) -> None:
-        self._world.note("leaps")
-        self._world.time.leap(self._random.choice((60, 600, HOUR_S, LEAP_MAX_S)))
+        self.world.note("leaps")
+        self.world.time.leap(self.random.choice((60, 600, HOUR_S, LEAP_MAX_S)))
 
-    def _later(self, mend: Callable[[], None]) -> None:
-        self._world.loop.call_later(self._random.expovariate(1 / LASTS_S), mend)
+    def later(self, mend: Callable[[], None]) -> None:
+        """End something that lasts, in a while."""
+        self.world.loop.call_later(self.random.expovariate(1 / LASTS_S), mend)

@@ -39,6 +39,7 @@ class Life:
         self.name = name
         self.alive = True
         self._failed = failed
+        self._at_end: list[Callable[[], None]] = []
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     @staticmethod
@@ -64,11 +65,17 @@ class Life:
         if not self.alive:
             raise ProcessGone(self.name)
 
+    def at_end(self, told: Callable[[], None]) -> None:
+        """Have somebody told when this life ends."""
+        self._at_end.append(told)
+
     def end(self) -> None:
         """The process is no more. Its handlers may still run to their end, and find every door shut."""
         self.alive = False
         for task in list(self._tasks):
             task.cancel()
+        for told in self._at_end:
+            told()
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)

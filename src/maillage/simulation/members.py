@@ -26,24 +26,17 @@ class NodeProcess(AloneProcess):
         super().__init__(world, name)
         self.sites = list(sites)
         self._exchange = exchange
-        self._bus: SimBus | None = None
 
     async def boot(self, life: Life) -> Office:
         office = self.own(life)
-        bus = self._bus = SimBus(self._exchange, life)
-        self.node = Node(
-            self.name, self.sites, self.keeper, office, self.clock, self.announcer, bus, self._take_policy
-        )
+        bus = SimBus(self._exchange, life)
+        self.node = Node(self.name, self.sites, self.keeper, office, self.clock, self.announcer, bus, self._take_policy)
         await self.node.start()
         return office
 
     async def halt(self) -> None:
         await self.node.stop()
         await super().halt()
-
-    def gone(self) -> None:
-        if self._bus is not None:
-            self._bus.gone()
 
     def _take_policy(self, kinds: tuple[Kind, ...], book: PriceBook) -> None:
         self.policy.kinds = {kind.name: kind for kind in kinds}
@@ -57,12 +50,11 @@ class HubProcess(AloneProcess):
         super().__init__(world, name)
         self._exchange = exchange
         self._records = records
-        self._bus: SimBus | None = None
         self._ids = 0
 
     async def boot(self, life: Life) -> Office:
         own_office = self.own(life)
-        bus = self._bus = SimBus(self._exchange, life)
+        bus = SimBus(self._exchange, life)
         journal = SimJournal(self.disk, life, MIRROR)
         snapshots, announcer = SimSnapshots(self.disk, life, MIRROR), Announcer()
         self.snapshot_now_and_then(announcer, journal, snapshots)
@@ -86,10 +78,6 @@ class HubProcess(AloneProcess):
     async def halt(self) -> None:
         await self.hub.stop()
         await super().halt()
-
-    def gone(self) -> None:
-        if self._bus is not None:
-            self._bus.gone()
 
     def _make_id(self) -> str:
         self._ids += 1

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator
 
+import msgspec
+
 from maillage.kernel.events import Event, decode_events
 from maillage.mesh.ports import EscrowRule, NodeRecord
 from maillage.simulation.alone import AloneProcess
@@ -11,8 +13,10 @@ from maillage.simulation.chain import SimChain
 from maillage.simulation.checker import check_replay
 from maillage.simulation.clients import Client
 from maillage.simulation.disk import OWN, SimFile
+from maillage.simulation.faults import Faults
 from maillage.simulation.members import MIRROR, HubProcess, NodeProcess
 from maillage.simulation.memory import Memory
+from maillage.simulation.mesh_faults import MeshFaults
 from maillage.simulation.network import SimNetwork
 from maillage.simulation.outcome import Outcome
 from maillage.simulation.records import SimRecords
@@ -49,6 +53,9 @@ class MeshChain(SimChain):
     def parts(self) -> dict[str, int]:
         return {"hubs": len(self.hubs), "nodes": len(self.nodes), "stores": len(self.stores)}
 
+    def faults(self) -> Faults:
+        return MeshFaults(self.world, self.processes, self.exchange, self.records)
+
     def client(self, number: int, memory: Memory) -> Client:
         """Every fourth stands in a store and asks its node, the others ask any hub."""
         if number % 4 == 3:
@@ -68,13 +75,17 @@ class MeshChain(SimChain):
         self.records.put_escrow_rule(ESCROW)
         for process in self.processes:
             await process.start()
+        await self.until("every process is up", self.is_up)
         await self.until("every store is known", self._knows_every_store)
         for store in self.stores:
             for kind, plan in store.pools.items():
-                await self.persist(
-                    lambda site=store.site.id, kind=kind, plan=plan: self.hubs[0].call("set_capacity", site, kind, plan)
-                )
+                await self.persist(self.hubs[0], "office", "set_capacity", store.site.id, kind, plan)
         await self.rest()
+
+    async def settle(self) -> None:
+        """Hold nothing in escrow any more, or hubs would renew it for ever."""
+        self.records.put_escrow_rule(msgspec.structs.replace(ESCROW, quantity=0))
+        await super().settle()
 
     async def rest(self) -> None:
         """Until every mirror has every event, every order has ended, and nothing is left to be made void."""

@@ -1,4 +1,4 @@
-"""The network between simulated processes: what is sent over it is delayed, lost, doubled and overtaken, by the seed."""
+"""The network between simulated processes: what they send is late, lost, doubled or overtaken, by the seed."""
 
 from collections.abc import Callable
 
@@ -9,8 +9,10 @@ CARRIER = "carrier"
 
 
 class SimNetwork:
-    """Links are one-way: a cut from a to b leaves the way from b to a open. What one sends to another arrives in order,
-    but for the ``late_share`` of messages that others overtake; ``drop_share`` get lost, ``double_share`` come twice."""
+    """Links are one-way: a cut from a to b leaves the way from b to a open.
+
+    What one sends to another arrives in order, but for the ``late_share`` of messages that others overtake;
+    ``drop_share`` of them get lost, ``double_share`` come twice."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -18,7 +20,7 @@ class SimNetwork:
         self._cut: dict[tuple[str, str], int] = {}
         self._down: dict[str, int] = {}
         self._last: dict[tuple[str, str], float] = {}
-        self.drop_share = self.double_share = self.late_share = 0.0
+        self.lose_nothing()
 
     def cut(self, sender: str, receiver: str) -> Callable[[], None]:
         """Cut the way from one to the other; returns what mends it."""
@@ -35,6 +37,10 @@ class SimNetwork:
         """Mend all, and lose nothing any more."""
         self._cut.clear()
         self._down.clear()
+        self.lose_nothing()
+
+    def lose_nothing(self) -> None:
+        """Have what is sent arrive, once and in order, where links are open."""
         self.drop_share = self.double_share = self.late_share = 0.0
 
     def is_open(self, sender: str, receiver: str) -> bool:

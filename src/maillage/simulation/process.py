@@ -1,8 +1,9 @@
-"""A simulated process: production objects over a disk and a clock that outlive it, started, crashed and started again."""
+"""A simulated process: production objects over a disk and a clock that outlive it, started and crashed and started."""
 
 from abc import ABC, abstractmethod
 from typing import Any
 
+from maillage.kernel.errors import RecordsUnavailable
 from maillage.kernel.office import Office
 from maillage.simulation.clock import SimClock
 from maillage.simulation.disk import SimDisk
@@ -55,14 +56,10 @@ class SimProcess(ABC):
         self.world.note("power_cuts" if power else "crashes", self.name)
         self.life = self.office = None
         life.end()
-        self.gone()
         if power:
             self.disk.lose_power()
         if self.wanted:
             self.world.spawn(self._come_back())
-
-    def gone(self) -> None:
-        """Its life is over: whatever else must know."""
 
     async def stop(self) -> None:
         """End it in good order."""
@@ -73,7 +70,6 @@ class SimProcess(ABC):
         await self.world.settled(life.spawn(self.halt()), CALL_TIMEOUT_S)
         self.life = self.office = None
         life.end()
-        self.gone()
 
     async def call(self, method: str, *args: Any) -> Any:
         """Ask its office something, as a client does: Lost where no answer came, else the answer or the refusal."""
@@ -102,7 +98,7 @@ class SimProcess(ABC):
         if self.life is not life or self.office is not None:
             return
         fault = None if up.cancelled() else up.exception()
-        if fault is not None and not isinstance(fault, OSError):
+        if fault is not None and not isinstance(fault, OSError | RecordsUnavailable):
             self.world.crashed(self.name, fault)
             self.wanted = False  # it would only fail again
         self.crash(power=False)

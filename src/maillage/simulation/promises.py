@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import pairwise
 
 from maillage.kernel.times import parse_time
 from maillage.simulation.memory import Memory, Told
 from maillage.simulation.outcome import Fate, Outcome
 
+HOLDING = "~"
+"""Before the name of the hub that sold out of what it held at a site."""
 KEY_CERTAIN_S = 20 * 3_600
 """Two grants for one key within this time are too many, whatever the owners' clocks did meanwhile."""
 
@@ -43,7 +46,7 @@ def check_keys(outcome: Outcome, fault: Fault) -> None:
         standing = sorted(
             (fate.granted_at, lease_id) for lease_id in lease_ids if (fate := outcome.leases[lease_id]).stands
         )
-        for (first_at, first), (at, second) in zip(standing, standing[1:], strict=False):
+        for (first_at, first), (at, second) in pairwise(standing):
             if at - first_at < KEY_CERTAIN_S:
                 fault(f"key {key} of {tenant} was granted twice, {first} and {second}")
 
@@ -52,7 +55,7 @@ def _check_told(told: Told, fate: Fate, fault: Fault) -> None:
     lease = told.lease
     for name, said, real in (
         ("tenant", lease.tenant, fate.tenant),
-        ("site", lease.site, fate.site),
+        ("site", lease.site, fate.site.partition(HOLDING)[0]),
         ("needs", lease.needs, {kind: quantity / 1_000 for kind, quantity in fate.needs.items()}),
         ("start", parse_time(lease.start, "start"), fate.start),
         ("class", lease.lease_class, fate.cls),

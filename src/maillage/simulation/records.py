@@ -186,6 +186,8 @@ class SimRecords:
         token = self._enrolments.get(digest)
         if token is None or token.used_at is not None or token.expires_at <= at or not set(sites) <= set(token.sites):
             return None
+        if token.node in self.node_records:
+            return None
         self._enrolments[digest] = msgspec.structs.replace(token, used_at=at)
         node = NodeRecord(token.node, public_key, at)
         former = [entry.node for name in sites if (entry := self.entries[name]).node not in (None, node.id)]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from maillage.kernel.errors import Refusal
-from maillage.simulation.chain import AloneChain, SimChain
+from maillage.simulation.chain import AloneChain, SimChain, Stuck
 from maillage.simulation.life import OUR_FAULTS
 from maillage.simulation.loop import Deadlock
 from maillage.simulation.memory import Memory
@@ -30,8 +30,8 @@ MakeChain = Callable[[World], SimChain]
 
 @dataclass(frozen=True)
 class Report:
-    """What a run came to. ``chain`` counts its parts; ``virtual_s`` is the time that passed in it; ``digest`` stands for
-    the whole history: it is the same for the same seed and steps."""
+    """What a run came to. ``chain`` counts its parts, ``virtual_s`` the seconds that passed in it. ``digest`` stands
+    for the whole history: it is the same for the same seed and steps."""
 
     seed: int
     steps: int
@@ -59,8 +59,8 @@ def simulate(seed: int, steps: int = STEPS, make: MakeChain = chain_of) -> Repor
     with _listening(world):
         try:
             world.loop.run(_play(world, chain, steps))
-        except Deadlock as deadlock:
-            world.fault(str(deadlock))
+        except (Deadlock, Stuck) as stuck:
+            world.fault(f"at {world.loop.now_s:.3f} s: {stuck}")
         finally:
             gc.unfreeze()
     counts = dict(sorted(world.counts.items()))

@@ -8,9 +8,7 @@ from maillage.kernel.documents import CapacityPlanDocument
 from maillage.kernel.sites import Site
 
 ZONES = ("America/Chicago", "Europe/Paris", "Etc/UTC", "America/New_York")
-DAYTIME: CalendarDocument = {
-    day: [("06:00", "22:00")] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-}
+DAYTIME: CalendarDocument = {day: [("06:00", "22:00")] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
 class Store(NamedTuple):

@@ -48,11 +48,15 @@ class Identity:
             except NotAllowed as refusal:
                 self._audit.refused(None, SIGN_IN, refusal.slug, address, refusal.extra.get("holder", ""))
                 raise
+        self.require_patience(address)
+        self._audit.refused(None, SIGN_IN, reason, address)
+        return None
+
+    def require_patience(self, address: str) -> None:
+        """Count something wrong that came from an address. TooManyRequests where it has to wait before the next."""
         wait_s = self._failures.take(network_of(address), self._monotonic())
         if wait_s:
             raise TooManyRequests("too many wrong keys came from this address", math.ceil(wait_s))
-        self._audit.refused(None, SIGN_IN, reason, address)
-        return None
 
     def is_in_force(self, principal: Principal, digest: bytes, now: int) -> bool:
         """Whether what was proved a while ago still holds: the key was not revoked, the token has not ended."""

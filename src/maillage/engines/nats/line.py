@@ -17,6 +17,7 @@ RETRY_FIRST_S = 0.1
 RETRY_LAST_S = 4.0
 PLACE_S = 10.0
 CLOSE_S = 5.0
+_NOT_ADMITTED = "authorization violation"
 
 OnUp = Callable[[Link], Awaitable[None]]
 
@@ -39,6 +40,7 @@ class Line:
         self._wishes: list[Wish] = []
         self._up = asyncio.Event()
         self._said: list[str] = []
+        self._key_alone: set[str] = set()  # servers that want no token: a store's leaf server knows its node's key
         self._closing = False
         self._task = asyncio.get_running_loop().create_task(self._hold())
 
@@ -116,12 +118,15 @@ class Line:
         while not self._closing:
             # Another order each time, so that the members of a chain spread over its servers.
             for server in random.sample(self._address.servers, len(self._address.servers)):
-                link = Link(self._address)
+                link = Link(self._address, server in self._key_alone)
                 try:
                     await link.open(server)
                     return link
                 except Exception as error:  # whatever it was, it may be mended while we try again
-                    self._say(link.complaint or str(error) or f"{server} does not answer")
+                    trouble = link.complaint or str(error) or f"{server} does not answer"
+                    if _NOT_ADMITTED in trouble.lower():
+                        self._key_alone ^= {server}
+                    self._say(trouble)
                 if self._closing:
                     return None
             # With some chance in it, so that a thousand stores do not come back in one instant.

@@ -7,6 +7,7 @@ wait for a dead line while it closes. So here a connection lives once, and the l
 import asyncio
 import json
 import logging
+import re
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -37,12 +38,13 @@ WAITING_BYTES_MAX = 4 << 20
 BACK_PRESSURE_S = 0.002
 _NEVER_FULL = 1 << 40
 """The library waits for a full socket in a way that cannot be cancelled; so it never finds it full."""
+_SEED = re.compile(r"^SU[A-Z2-7]+$", re.MULTILINE)
 _STATUS = "Status"
 _NO_RESPONDERS = "503"
 
 
 class Address(NamedTuple):
-    """Where to connect, and as whom."""
+    """Where to connect, and as whom: ``credentials`` is a file with a token and its seed, or with the bare seed."""
 
     servers: list[str]
     name: str
@@ -65,12 +67,16 @@ class _Client(Client):
 
 
 class Link:
-    """A connection that is up until ``lost`` returns. Whatever waits on it ends with it."""
+    """A connection that is up until ``lost`` returns. Whatever waits on it ends with it.
 
-    def __init__(self, address: Address) -> None:
+    With ``key_alone`` the server is shown that the key is held, and no token, also where the file has one.
+    """
+
+    def __init__(self, address: Address, key_alone: bool = False) -> None:
         self.client = _Client()
         self.inbox = f"{address.inbox_prefix}.{secrets.token_hex(16)}"
         self._address = address
+        self._key_alone = key_alone
         self._reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting: set[asyncio.Timeout] = set()
         self._answers: dict[str, asyncio.Future[Msg]] = {}

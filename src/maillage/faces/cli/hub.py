@@ -63,6 +63,7 @@ def nats_config(
     store: Annotated[Path | None, typer.Option("--store", metavar="FOLDER", help="Where messages are kept.")] = None,
     certificate: Annotated[Path | None, typer.Option("--certificate", metavar="FILE", help="TLS, in PEM.")] = None,
     private_key: Annotated[Path | None, typer.Option("--private-key", metavar="FILE", help="TLS, in PEM.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Print the configuration of the hub's nats-server, and from now on admit only who the chain has signed.
 
@@ -77,7 +78,7 @@ def nats_config(
         text = hub_bus_config(
             home(), store, host_and_port(listen), host_and_port(leaf), advertise or None, certificate, private_key
         )
-    typer.echo(text, nl=False)
+    show.emit({"config": text}, as_json, lambda _: typer.echo(text, nl=False))
 
 
 def urls(text: str) -> list[str]:

@@ -61,13 +61,14 @@ def nats_config(
     hub_leaf: Annotated[str, typer.Option("--hub-leaf", metavar="URL,...", help="The hub's leaf address.")],
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="In the store.")] = "127.0.0.1:4222",
     ca: Annotated[Path | None, typer.Option("--ca", metavar="FILE", help="Who signs the hub's certificate.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Print the configuration of the store's nats-server: a leaf of the hub's, bounded to what this node may say."""
     from maillage.bootstrap.bus_config import node_bus_config
 
     with folder_faults(home()):
         text = node_bus_config(home(), urls(hub_leaf), host_and_port(listen), ca)
-    typer.echo(text, nl=False)
+    show.emit({"config": text}, as_json, lambda _: typer.echo(text, nl=False))
 
 
 def _joined(folder: Path, hub: str, sites: str) -> "NodeSettings":

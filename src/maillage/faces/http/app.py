@@ -33,7 +33,7 @@ from maillage.faces.http.routes import (
     webhooks,
 )
 from maillage.faces.operations.tally import Tally
-from maillage.kernel.errors import Invalid, Malformed, NotAllowed, Refusal
+from maillage.kernel.errors import Invalid, Malformed, NotAllowed, Refusal, TooManyRequests
 from maillage.tenancy.access import Principal
 
 HANDLERS = [
@@ -117,7 +117,8 @@ def _refused(request: Request[Any, Any, Any], refusal: Refusal) -> Response[dict
     if isinstance(refusal, NotAllowed):  # somebody tried what is not theirs to do
         asked = f"{request.scope['method']} {request.scope['path']}"
         request.app.state.chain.audit.refused(request.scope.get("principal"), "access", refusal.slug, subject=asked)
-    return _problem(problems.of_refusal(refusal))
+    wait = {"retry-after": str(refusal.extra["retry_after_s"])} if isinstance(refusal, TooManyRequests) else None
+    return _problem(problems.of_refusal(refusal), wait)
 
 
 def _failed(request: Request[Any, Any, Any], fault: HTTPException) -> Response[dict[str, Any]]:

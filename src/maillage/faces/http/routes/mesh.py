@@ -1,21 +1,22 @@
 """The mesh, at a hub: its nodes, the tokens that admit them, and what stores hold in escrow for it."""
 
 from asyncio import to_thread
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import delete, get, post, put
+from litestar import Request, delete, get, post, put
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from maillage.bootstrap import Chain, Mesh
 from maillage.faces.http.routes.parameters import Caller, TheChain
 from maillage.kernel.documents import Quantity, ShortText
-from maillage.kernel.errors import NotFound, Refusal
+from maillage.kernel.errors import Invalid, NotFound
 from maillage.kernel.quantities import from_thousandths, to_thousandths
 from maillage.kernel.times import format_time
 from maillage.mesh.directory import NodeStatus
 from maillage.mesh.enrolment import EXPIRES_S, SITES_MAX, Joined
+from maillage.mesh.errors import EnrolmentRefused
 from maillage.mesh.ports import Enrolment, EscrowRule
 from maillage.tenancy.principal import Principal
 
@@ -90,11 +91,14 @@ class EscrowRules(msgspec.Struct, frozen=True):
 
 
 @post("/enrol", summary="Join as a node, with a token; needs no key", status_code=201)
-async def join(data: JSONBody[JoinDocument], chain: TheChain) -> Joined:
+async def join(data: JSONBody[JoinDocument], chain: TheChain, request: Request[Any, Any, Any]) -> Joined:
+    enrolments = _mesh(chain).enrolments
     try:
-        joined = await _mesh(chain).enrolments.join(data.token, data.public_key, data.sites)
-    except Refusal as refusal:
-        chain.audit.refused(None, "node.join", refusal.slug, subject=",".join(data.sites[:5]))
+        joined = await enrolments.join(data.token, data.public_key, data.sites)
+    except (EnrolmentRefused, Invalid) as refusal:
+        address = request.client.host if request.client else ""
+        chain.identity.require_patience(address)
+        chain.audit.refused(None, "node.join", refusal.slug, address, ",".join(data.sites[:5]))
         raise
     await chain.audit.done(
         Principal(joined.node, "node", f"node:{joined.node}"), "node.join", joined.node, ",".join(data.sites[:20])
