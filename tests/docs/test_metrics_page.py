@@ -2,9 +2,12 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from maillage.faces.operations import mesh_families
+from tests.mesh_world import MeshWorld
 from tests.unit.faces.http.api import Api, ask, opened
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/metrics.md").read_text("utf-8")
@@ -29,9 +32,25 @@ def exported(api: Api) -> dict[str, tuple[str, frozenset[str], str]]:
     return {name: about for name, about in found.items() if name.startswith("maillage_")}
 
 
+def exported_by_a_mesh(folder: Path) -> dict[str, tuple[str, frozenset[str], str]]:
+    """What a hub and a node have beside the rest."""
+    found: dict[str, tuple[str, frozenset[str], str]] = {}
+
+    async def test(world: MeshWorld) -> None:
+        hub = await world.hub()
+        node = await world.node("n1", ["wm-1"])
+        line = mesh_families.of_line(SimpleNamespace(connected=True))  # type: ignore[arg-type]
+        for family in (*line, *mesh_families.of_hub(hub.hub), *mesh_families.of_node(node.node)):
+            labels = frozenset(label for sample in family.samples for label in sample.labels)
+            found[family.name] = (family.type, labels, family.documentation)
+
+    MeshWorld(folder).run(test)
+    return found
+
+
 def test_the_page_and_a_scrape_name_the_same_metrics_in_the_same_words(tmp_path: Path) -> None:
-    with opened(tmp_path) as api:
-        assert exported(api) == DOCUMENTED
+    with opened(tmp_path / "alone") as api:
+        assert exported(api) | exported_by_a_mesh(tmp_path / "mesh") == DOCUMENTED
 
 
 def test_units_are_in_the_names() -> None:

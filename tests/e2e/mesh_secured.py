@@ -33,6 +33,16 @@ class SecuredMesh(Mesh):
             home=str(self.folder / "hub"),
         )
 
+    def add_store(self, name: str, *sites: str) -> NatsServer:
+        """A node that has joined, and then was started anew with a leaf server of its own in the store."""
+        self.add_sites(*sites)
+        node = self.node(name, *sites).start()
+        node.terminate()
+        assert node.ended() == 0
+        leaf = self.add_leaf(node)
+        node.start()
+        return leaf
+
     def add_leaf(self, node: Process) -> NatsServer:
         """A leaf server in the store of a node that has joined; from its next start on the node knows no other."""
         port = free_port()

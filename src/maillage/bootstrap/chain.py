@@ -24,6 +24,7 @@ from maillage.kernel.readiness import Readiness
 from maillage.kernel.writer import Writer
 from maillage.mesh.enrolment import Enrolments
 from maillage.mesh.hub import Hub
+from maillage.mesh.node import Node
 from maillage.tenancy.access import Access
 from maillage.tenancy.audit import Audit
 from maillage.tenancy.follower import Follower
@@ -56,6 +57,9 @@ class Chain(ABC):
     writer: Writer
     snapshots: FileSnapshots
     mesh: Mesh | None = None
+    """What only a hub has."""
+    node: Node | None = None
+    """What only a node has."""
 
     def __init__(self, folder: Path, clock: Clock, database_url: str) -> None:
         from maillage.engines.records.opening import open_database  # SQLAlchemy: only where records are opened
@@ -103,6 +107,11 @@ class Chain(ABC):
     def ledger(self) -> Ledger:
         """What is known of all sites at this moment."""
         return self.office.glance().ledger
+
+    @property
+    def connected(self) -> bool:
+        """Whether the bus is within reach, for those who have one."""
+        return False
 
     async def __aenter__(self) -> Self:
         # Leases are invisible to the collector and what was loaded is frozen; what remains is short-lived, and

@@ -115,6 +115,10 @@ class HubChain(Chain):
         self.mirrored.close()
         self._holdings.close()
 
+    @property
+    def connected(self) -> bool:
+        return self._bus.connected
+
     def put_kind(self, kind: Kind) -> None:
         super().put_kind(kind)
         self._tell_nodes()

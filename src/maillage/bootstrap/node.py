@@ -109,13 +109,14 @@ class NodeChain(LocalChain):
 
     async def _stop(self) -> None:
         self._renewing.cancel()
-        await self.node.stop()
+        if self.node is not None:
+            await self.node.stop()
         await self._bus.close()
         await super()._stop()
 
     @property
     def connected(self) -> bool:
-        """Whether the bus can be reached; a node that it can't goes on all the same."""
+        """A node that is not goes on all the same."""
         return self._bus.connected
 
     def _take_policy(self, kinds: tuple[Kind, ...], book: PriceBook) -> None:

@@ -88,11 +88,10 @@ class Enrolments:
             raise Invalid("public_key", "is not a user's public nkey (U and 55 more of A-Z and 2-7)")
         if not 1 <= len(sites) <= SITES_MAX or len(set(sites)) < len(sites):
             raise Invalid("sites", f"name 1 to {SITES_MAX} sites, each once")
-        now = self._clock.now()
-        node = None
-        await self._directory.refresh()
-        if self._torn(sites) is None:
-            node = await asyncio.to_thread(self._records.redeem, _digest(token), public_key, sites, now)
+        await self._directory.load()
+        digest, node = _digest(token), None
+        if self._torn(sites) is None and not await self._is_of_a_former(digest):
+            node = await asyncio.to_thread(self._records.redeem, digest, public_key, sites, self._clock.now())
         if node is None:
             raise EnrolmentRefused(
                 "the token is unknown, was used, has expired, or is not for these sites; ask the operator for a new one"
@@ -109,6 +108,12 @@ class Enrolments:
         if known.revoked_at is None:
             await asyncio.to_thread(self._records.revoke_node, node, self._clock.now())
             await self._changed()
+
+    async def _is_of_a_former(self, digest: str) -> bool:
+        """Whether the token is for a name that a node has had already, by another token: hubs know its events, and
+        whether it was revoked, by that name."""
+        made = await asyncio.to_thread(self._records.enrolments)
+        return any(each.digest == digest and each.node in self._directory.nodes for each in made)
 
     def _torn(self, sites: list[str]) -> str | None:
         """A node that would lose some of its sites and keep others. It would go on speaking for all of them, since its

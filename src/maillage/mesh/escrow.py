@@ -138,7 +138,10 @@ class Escrow:
     async def _plan(self) -> None:
         """Give each holding the size that its leases add up to, over time. One commit for all that changed."""
         ledger = self._writer.keeper.ledger
-        held = {(store_of(site), kind): [] for site, pools in ledger.pools.items() for kind in pools} | self._held()
+        held: dict[Pool, list[Lease]] = {
+            (store_of(site), kind): [] for site, pools in ledger.pools.items() for kind in pools
+        }
+        held |= self._held()
         if any(self._is_new(ledger, pool, leases, self._clock.now()) for pool, leases in held.items()):
             await self._writer.submit(lambda scribe: self._decide(scribe, held))
 

@@ -181,7 +181,7 @@ class MeshRecords(Protocol):
     def redeem(self, digest: str, public_key: str, sites: Sequence[str], at: int) -> NodeRecord | None:
         """Use a token up: enter its node with this key, give it these sites (all among the token's), and revoke nodes
         that owned one of them and own nothing else then. None, and nothing changed, where there is no such token, it
-        was used, has expired, or there has been a node of its id."""
+        was used, or has expired."""
         ...
 
     def revoke_node(self, node: str, at: int) -> None:

@@ -14,7 +14,7 @@ from maillage.kernel.ports import Journal
 from maillage.kernel.readings import shown
 from maillage.kernel.scribe import View
 from maillage.kernel.sites import checked_site
-from maillage.kernel.spans import extracted
+from maillage.kernel.spans import extracted, span
 from maillage.kernel.times import HOUR_S
 from maillage.mesh.checks import check_ask, check_end, check_meters, check_names
 from maillage.mesh.messages import (
@@ -68,7 +68,7 @@ class SiteService:
     async def _answer(self, message: Message) -> bytes:
         try:
             request = _decoded(message.body)
-            with extracted(message.headers):
+            with extracted(message.headers), span("serve"):
                 document = await self._done(message.subject.split(".")[1], request)
         except Refusal as refused:
             return _encoder.encode(Refused(refused.slug, refused.detail, refused.extra))

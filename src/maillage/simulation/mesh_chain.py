@@ -105,7 +105,7 @@ class MeshChain(SimChain):
 
     def _check_orders(self, outcome: Outcome) -> None:
         """Of an ask for several stores all leases stand, or none."""
-        for order in self.records.orders.values():
+        for order in self.records.all_orders.values():
             state = json.loads(order.body)
             promised = sorted(lease["id"] for lease in state["leases"]) if order.step == "done" else []
             names = outcome.by_key.pop((state["tenant"], order.id), [])

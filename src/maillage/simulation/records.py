@@ -15,7 +15,8 @@ FINISHED = ("done", "undone")
 
 
 class SimRecords:
-    """``away`` refuses everything; ``fault_share`` of the calls fail besides, before or after they were done."""
+    """``away`` refuses everything; ``fault_share`` of the calls fail besides, before or after they were done.
+    ``all_orders`` keeps those that the hubs have dropped, for the checker."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -26,6 +27,7 @@ class SimRecords:
         self.standing: dict[tuple[str, str], Claim] = {}
         self.due: dict[tuple[str, str, str], Void] = {}
         self.orders: dict[str, MultiOrder] = {}
+        self.all_orders: dict[str, MultiOrder] = {}
         self.rules: dict[str, EscrowRule] = {}
         self._enrolments: dict[str, Enrolment] = {}
 
@@ -179,14 +181,12 @@ class SimRecords:
         known = self.orders.get(order.id)
         if known is not None and (known.hub != order.hub or known.step in FINISHED):
             return False
-        self.orders[order.id] = order
+        self.orders[order.id] = self.all_orders[order.id] = order
         return True
 
     def _redeem(self, digest: str, public_key: str, sites: Sequence[str], at: int) -> NodeRecord | None:
         token = self._enrolments.get(digest)
         if token is None or token.used_at is not None or token.expires_at <= at or not set(sites) <= set(token.sites):
-            return None
-        if token.node in self.node_records:
             return None
         self._enrolments[digest] = msgspec.structs.replace(token, used_at=at)
         node = NodeRecord(token.node, public_key, at)

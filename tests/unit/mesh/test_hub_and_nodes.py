@@ -1,9 +1,6 @@
 """Hub and nodes as one chain: asks go to owners, events come to the mirror, and a line that is cut is no disaster."""
 
 import asyncio
-from pathlib import Path
-
-import pytest
 
 from maillage.kernel.asks import Near
 from maillage.kernel.errors import KeyReused, NoCapacity, NotFound, SiteUnreachable
@@ -14,11 +11,6 @@ from tests.mesh_world import MeshWorld, refusal_in, until
 
 NEAR_1 = Near(36.1, -94.0)
 END = NOW + 10 * HOUR_S
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> MeshWorld:
-    return MeshWorld(tmp_path)
 
 
 def test_an_ask_at_the_hub_is_granted_by_the_owner_and_seen_by_both(world: MeshWorld) -> None:

@@ -68,15 +68,12 @@ class Directory:
             return [_enrolment(row) for row in connection.execute(_ENROLMENTS)]
 
     def redeem(self, digest: str, public_key: str, sites: Sequence[str], at: int) -> NodeRecord | None:
-        """None also where a site is not among the token's, or not in the directory, or where there has been a node of
-        the token's id: its positions and its revocation are remembered by that name."""
+        """None also where a site is not among the token's, or not in the directory."""
         with self._database.transaction() as connection:
             self._database.take_turn(connection, Turn.DIRECTORY)
             row = connection.execute(_ENROLMENTS.where(enrolments.c.digest == digest)).first()
             token = None if row is None else _enrolment(row)
             if token is None or token.used_at is not None or at >= token.expires_at:
-                return None
-            if connection.execute(sa.select(nodes.c.id).where(nodes.c.id == token.node)).first() is not None:
                 return None
             owners = _owners(connection, sites)
             if not set(sites) <= set(token.sites) or not set(sites) <= owners.keys():

@@ -96,9 +96,10 @@ class Observed:
                 span.set_status(spans.FAILED)
 
     def _note(self, scope: Scope, came: float, answer: _Answer) -> None:
-        method = scope["method"] if scope["method"] in METHODS else OTHER
-        route = self._route(scope)
-        status = answer.status or GONE
+        method: str = scope["method"]
+        if method not in METHODS:
+            method = OTHER
+        route, status = self._route(scope), answer.status or GONE
         self._tally.answered(method, route, status, (answer.began or perf_counter()) - came)
         if log.isEnabledFor(logging.INFO) and scope["path"] not in QUIET:
             principal = scope.get("principal")
@@ -114,10 +115,10 @@ class Observed:
 
     def _route(self, scope: Scope) -> str:
         """The route's template, never the path itself: that may hold what is nobody's business."""
-        template: str | None = scope.get("path_template")
-        if template is None:
-            path: str = scope["path"]
-            return path if path in self._hot_paths else OTHER
+        path: str = scope["path"]
+        if path in self._hot_paths:
+            return path
+        template: str = scope.get("path_template", OTHER)
         return template
 
 

@@ -29,7 +29,7 @@ def of_requests(tally: Tally) -> Iterator[Metric]:
     requests = CounterMetricFamily(
         "maillage_http_requests", "Requests that were answered.", labels=["method", "route", "status"]
     )
-    for (method, route, status), count in list(tally.requests.items()):
+    for (method, route, status), count in tally.requests():
         requests.add_metric([method, route, str(status)], count)
     yield requests
     seconds = HistogramMetricFamily(
@@ -37,7 +37,7 @@ def of_requests(tally: Tally) -> Iterator[Metric]:
         "Time until the answer of a request began.",
         labels=["method", "route"],
     )
-    for (method, route), histogram in list(tally.seconds.items()):
+    for (method, route), histogram in tally.seconds().items():
         _add(seconds, [method, route], histogram)
     yield seconds
     yield GaugeMetricFamily(

@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from maillage.bootstrap import Chain
-from maillage.faces.operations import families
+from maillage.faces.operations import families, mesh_families
 from maillage.faces.operations.census import Census
 from maillage.faces.operations.tally import Tally
 
@@ -61,11 +61,17 @@ class _Collected(Collector):
 
 
 def metrics_of(chain: Chain, tally: Tally) -> Metrics:
-    """The metrics of a process that owns its chain's ledgers."""
+    """The metrics of a server, of whichever kind it is."""
     census = Census(lambda: chain.ledger, chain.clock.now)
     metrics = Metrics()
     metrics.add(partial(families.of_requests, tally))
     metrics.add(partial(families.of_writer, chain.writer))
     metrics.add(partial(families.of_journal, chain))
     metrics.add(partial(families.of_ledger, census, lambda kind: chain.policy.require_kind(kind).unit), census.refresh)
+    if chain.mesh is not None or chain.node is not None:
+        metrics.add(partial(mesh_families.of_line, chain))
+    if chain.mesh is not None:
+        metrics.add(partial(mesh_families.of_hub, chain.mesh.hub))
+    if chain.node is not None:
+        metrics.add(partial(mesh_families.of_node, chain.node))
     return metrics
