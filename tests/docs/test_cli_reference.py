@@ -11,7 +11,7 @@ import typer.main
 from maillage.faces.cli.main import app
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/cli.md").read_text("utf-8")
-SECTIONS = dict(re.findall(r"^### `([a-z ]+)`\n(.*?)(?=^##|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
+SECTIONS = dict(re.findall(r"^### `([a-z -]+)`\n(.*?)(?=^##|\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))
 FOR_ALL = PAGE.partition("## For all commands")[2].partition("\n## ")[0]
 EVERYWHERE = {"--help", "--json"}
 
@@ -21,6 +21,8 @@ def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, A
     if not hasattr(command, "commands"):
         yield " ".join(words), command
         return
+    if command.invoke_without_command:
+        yield " ".join(words), command
     for name, below in command.commands.items():
         yield from commands(below, (*words, name))
 
@@ -61,3 +63,9 @@ def test_every_variable_that_the_command_line_reads_is_on_the_page() -> None:
     sources = (Path(__file__).resolve().parents[2] / "src/maillage/faces/cli").glob("*.py")
     read = {name for source in sources for name in re.findall(r'"(MAILLAGE_[A-Z_]+)"', source.read_text("utf-8"))}
     assert read == set(re.findall(r"^\| `(MAILLAGE_[A-Z_]+)`", FOR_ALL, flags=re.MULTILINE))
+
+
+def test_every_variable_of_the_product_is_on_the_page() -> None:
+    sources = (Path(__file__).resolve().parents[2] / "src/maillage").rglob("*.py")
+    named = {name for source in sources for name in re.findall(r"\bMAILLAGE_[A-Z_]+[A-Z]\b", source.read_text("utf-8"))}
+    assert {name for name in named if name not in PAGE} == set()

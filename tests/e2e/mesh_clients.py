@@ -18,9 +18,11 @@ from tests.e2e.server import Client, NoAnswer
 from tests.e2e.test_kill_nine import rfc3339
 
 THREADS = 12
-SLOTS, SLOT_S, LEASE_S = 40, 7_200, 3_600
+SLOTS, SLOT_S, LEASE_S = 60, 7_200, 3_600
 AGAIN_S = 0.2
-PATIENCE_S = 2.0
+PATIENCE_S = 0.5
+TIMEOUT_S = 3.0
+"""After so long a client hangs up, while the hub may still be at work."""
 
 
 class Asked:
@@ -63,6 +65,9 @@ class Clients:
         self._giving_up.set()
         for thread in self._threads:
             thread.join(60)
+
+    def __str__(self) -> str:
+        return f"{len(self.asked)} asks, {len(self.unanswered)} without an answer; answers: {dict(self.statuses)}"
 
     def go_on(self, more: int = 40, within_s: float = 40.0) -> None:
         """Wait until so many more asks were granted."""
@@ -149,7 +154,7 @@ class Clients:
         while True:
             server = rng.choice(self._servers)
             try:
-                with Client(server.port, ADMIN_KEY) as client:
+                with Client(server.port, ADMIN_KEY, TIMEOUT_S) as client:
                     status, document = attempt(client)
             except NoAnswer:
                 status, document = 0, None

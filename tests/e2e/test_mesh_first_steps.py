@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.mesh_journals import await_equal
-from tests.e2e.mesh_processes import ADMIN_KEY, Mesh, again_without_a_hub, json_of, maillage
+from tests.e2e.mesh_processes import ADMIN_KEY, Mesh, json_of, maillage
 
 STORES = """id,name,lat,lon,tz
 wm-100,Rogers,36.33,-94.12,America/Chicago
@@ -58,26 +58,3 @@ def test_from_an_empty_folder_to_leases_in_the_stores(tmp_path: Path) -> None:
         for process in mesh.processes:
             verdict = json_of(maillage("verify", str(process.folder), "--json"))
             assert verdict["ok"] and verdict["leases"] == {"hub": 3, "n1": 2, "n2": 1}[process.name], verdict
-
-
-def test_a_token_is_good_once_and_a_node_that_has_joined_needs_none(tmp_path: Path) -> None:
-    with Mesh(tmp_path) as mesh:
-        mesh.start_broker()
-        mesh.add_hub()
-        mesh.add_sites("wm-1", "wm-2")
-        token = mesh.invite("n1", "wm-1")
-        node = mesh.node("n1", "wm-1", token=token).start()
-        mesh.reached("n1")
-        thief = mesh.node("n2", "wm-1", token=token)
-        assert "token" in thief.refused()
-        other = mesh.node("n3", "wm-2", token=mesh.invite("n3", "wm-1"))
-        assert "token" in other.refused(), "a token is good for its own sites only"
-        refused = [entry for entry in mesh.hub.ok("GET", "/v1/audit")["items"] if entry["action"] == "node.join"]
-        assert [entry["outcome"] for entry in refused].count("enrolment-refused") == 2, refused
-        node.kill()
-        again_without_a_hub(node)
-        node.start()
-        mesh.reached("n1")
-        node.kill()
-        node.words += ["--sites", "wm-2"]
-        assert "wm-1" in node.refused(), "a node that has joined for a site does not start for another"

@@ -20,30 +20,36 @@ GIVEN_UP_AFTER_S = 60
 
 
 @pytest.mark.parametrize(
-    ("rounds", "settle_s"), [(1, 10), pytest.param(3, GIVEN_UP_AFTER_S + 30, marks=pytest.mark.long)]
+    ("rounds", "more", "several", "settle_s"),
+    [
+        pytest.param(1, 40, 0.0, 2, id="one round"),
+        pytest.param(3, 150, 0.15, GIVEN_UP_AFTER_S + 30, id="three rounds", marks=pytest.mark.long),
+    ],
 )
-def test_no_promise_is_broken_by_killing_hub_node_and_broker(tmp_path: Path, rounds: int, settle_s: float) -> None:
+def test_no_promise_is_broken_by_killing_hub_node_and_broker(
+    tmp_path: Path, rounds: int, more: int, several: float, settle_s: float
+) -> None:
     with Mesh(tmp_path) as mesh:
         mesh.start_broker()
         mesh.add_hub()
         mesh.add_nodes(SITES, cpu=8)
-        with Clients(mesh, mesh.hubs, ALL_SITES) as clients:
+        with Clients(mesh, mesh.hubs, ALL_SITES, several) as clients:
             for number in range(rounds):
                 node = list(mesh.nodes.values())[number % len(mesh.nodes)]
-                clients.go_on()
+                clients.go_on(more)
                 mesh.hub.kill()
                 mesh.hub.start()
-                clients.go_on()
+                clients.go_on(more)
                 node.kill()
                 clients.go_on(10)  # the other node sells on
                 node.start()
-                clients.go_on()
+                clients.go_on(more)
                 mesh.broker.kill()
                 mesh.broker.start()
-                clients.go_on()
+                clients.go_on(more)
             clients.finish(settle_s)
         mesh.reached()
-        print(dict(clients.statuses), f"{len(clients.asked)} asks, {len(clients.unanswered)} without an answer")
+        print(clients)
         assert_promises_kept(mesh, clients)
         if settle_s > GIVEN_UP_AFTER_S:
-            assert not clients.unanswered
+            assert not clients.unanswered, f"{[asked.body for asked in clients.unanswered]}\n{mesh.told()}"

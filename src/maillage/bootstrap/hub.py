@@ -97,6 +97,7 @@ class HubChain(Chain):
         )
         self.mesh = Mesh(self._hub, enrolments)
         self._open_doors(self._hub.office, self.mirrored, self._announcer, settings.hub_id)
+        self.readiness.add("writer", lambda: self.writer.submit(lambda _: None))
         self.readiness.add("bus", self._require_bus)
         self.readiness.add("mirror", self._require_mirror)
         await self._hub.start()

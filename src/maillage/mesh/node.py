@@ -31,6 +31,8 @@ from maillage.mesh.service import SiteService
 log = logging.getLogger(__name__)
 
 ALIVE_EVERY_S = 2.0
+LOOK_FOR_LINE_S = 0.2
+"""How often a node without a line looks whether it has one: then it gives a sign of life, and asks, at once."""
 POLICY_EVERY_S = 60.0
 HUB_TIMEOUT_S = 5.0
 RETRY_S = 2.0
@@ -101,7 +103,7 @@ class Node:
             try:
                 await self._history.fetch(missing)
             except Unreachable:
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(RETRY_S if self._bus.connected else LOOK_FOR_LINE_S)
             except Exception:
                 log.exception("the records of %d sites could not be had from the hub", len(missing))
                 await asyncio.sleep(RETRY_S)
@@ -117,12 +119,13 @@ class Node:
 
     async def _live(self) -> None:
         while True:
+            connected = self._bus.connected
             try:
                 alive = Alive(self._keeper.journal.end(), self._clock.now(), __version__)
                 await self._bus.send(alive_subject(self.id), _encoder.encode(alive))
             except Exception:
                 log.exception("no sign of life could be given")
-            await asyncio.sleep(ALIVE_EVERY_S)
+            await asyncio.sleep(ALIVE_EVERY_S if connected else LOOK_FOR_LINE_S)
 
     async def _keep_policy(self, take: TakePolicy) -> None:
         while True:
