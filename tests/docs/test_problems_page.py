@@ -13,6 +13,7 @@ from maillage.faces.problems import ProblemType, catalogue
 from maillage.kernel import asks, documents, moves, quantities, sites
 from maillage.kernel.cloudevents import cloud_event
 from maillage.kernel.events import Event
+from maillage.mesh import enrolment
 from tests.docs.http_examples import examples, send
 from tests.unit.faces.http.api import Api, opened
 
@@ -88,6 +89,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"sites in an ask | {documents.SEVERAL_MAX:,} |" in section
     assert f"attributes of a site | {sites.ATTRIBUTES_MAX} |" in section
     assert f"meters of a lease | {moves.METERS_MAX} |" in section
+    assert f"sites of a node | {enrolment.SITES_MAX:,} |" in section
     assert f"`limit` is 1 to {parameters.PAGE_MAX:,} ({parameters.PAGE_DEFAULT} unless given)" in HTTP
     assert f"(1 to {documents.KEY_MAX} printable characters)" in HTTP
     assert f"up to {quantities.QUANTITY_MAX:,}" in HTTP

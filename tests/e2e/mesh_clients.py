@@ -18,7 +18,7 @@ from tests.e2e.server import Client, NoAnswer
 from tests.e2e.test_kill_nine import rfc3339
 
 THREADS = 12
-SLOTS, SLOT_S, LEASE_S = 60, 7_200, 3_600
+SLOT_S, LEASE_S = 7_200, 3_600
 AGAIN_S = 0.2
 PATIENCE_S = 0.5
 TIMEOUT_S = 3.0
@@ -37,13 +37,17 @@ class Asked:
 
 
 class Clients:
-    """Ask the servers until ``stop``; ``statuses`` counts every answer, ``asked`` holds every ask."""
+    """Ask the servers from ``with`` until ``finish``. ``several`` is the share of asks for two sites, ``slots`` in how
+    many hours all ask: the fewer, the more is refused. ``statuses`` counts the answers, 0 where none came."""
 
-    def __init__(self, mesh: Mesh, servers: Sequence[Process], sites: Sequence[str], several: float = 0.1) -> None:
+    def __init__(
+        self, mesh: Mesh, servers: Sequence[Process], sites: Sequence[str], several: float = 0.1, slots: int = 60
+    ) -> None:
         self._mesh = mesh
         self._servers = list(servers)
         self._sites = list(sites)
         self._several = several
+        self._slots = slots
         self._base = (int(time.time()) // 86_400 + 2) * 86_400
         self._numbers = itertools.count()
         self._stopping = threading.Event()
@@ -72,7 +76,10 @@ class Clients:
     def go_on(self, more: int = 40, within_s: float = 40.0) -> None:
         """Wait until so many more asks were granted."""
         before = self.granted
-        self._mesh.until(f"{more} more asks are granted", lambda: self.granted >= before + more, within_s)
+        try:
+            self._mesh.until(f"{more} more asks are granted", lambda: self.granted >= before + more, within_s)
+        except AssertionError as failure:
+            raise AssertionError(f"{self}\n{failure}") from None
 
     def finish(self, settle_s: float) -> None:
         """Ask for nothing new; what has no answer by then is repeated for so long, and then left."""
@@ -133,7 +140,7 @@ class Clients:
 
     def _ask(self, rng: random.Random) -> Asked:
         number = next(self._numbers)
-        start = self._base + rng.randrange(SLOTS) * SLOT_S + number % LEASE_S
+        start = self._base + rng.randrange(self._slots) * SLOT_S + number % LEASE_S
         body: dict[str, Any] = {
             "needs": {"cpu": rng.choice((0.5, 1, 2))},
             "start": rfc3339(start),

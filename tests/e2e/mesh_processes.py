@@ -16,13 +16,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-from tests.contract.nats_server import NatsServer, free_port
+from tests.contract.nats_server import NatsServer
 from tests.contract.relay import Relay
 from tests.e2e.server import ADMIN_KEY, Client, NoAnswer
-
-T = TypeVar("T")
 
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
@@ -30,7 +28,6 @@ COME_ABOUT_WITHIN_S = 40.0
 COMMAND_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.05
 TAIL_LINES = 25
-DAY_S = 86_400
 
 
 def environment(**ours: str) -> dict[str, str]:
@@ -225,7 +222,7 @@ class Mesh:
         self.hubs.append(Process(name, self.folder / name, words, **ours))
         return self.hubs[-1].start()
 
-    def add_sites(self, *sites: str, **sizes: float) -> None:
+    def add_sites(self, *sites: str) -> None:
         """Stores a tenth of a degree apart, in the hub's directory."""
         with self.hub.client() as client:
             for number, site in enumerate(sites, len(client.ok("GET", "/v1/sites?limit=1000")["items"])):
@@ -245,7 +242,7 @@ class Mesh:
         return self.nodes[name]
 
     def add_nodes(self, wanted: dict[str, list[str]], **sizes: float) -> None:
-        """Nodes for these sites, side by side, each site with pools of these sizes; returns when the hub reaches all."""
+        """Nodes for these sites, side by side, each site with pools of these sizes; all within reach on return."""
         for name, sites in wanted.items():
             self.add_sites(*sites)
             self.node(name, *sites)
@@ -328,8 +325,9 @@ class Mesh:
 
 def again_without_a_hub(node: Process) -> None:
     """Once a node has joined, its folder says all: from now on start it as a store does after a power cut."""
-    words = [word for at, word in enumerate(node.words) if not {"--hub", "--sites"} & set(node.words[max(at - 1, 0) : at + 1])]
-    node.words = words
+    said_once = {"--hub", "--sites"}
+    pairs = zip(["", *node.words], node.words, strict=False)
+    node.words = [word for before, word in pairs if not said_once & {before, word}]
     node.environment.pop("MAILLAGE_ENROLMENT_TOKEN", None)
 
 
@@ -337,6 +335,3 @@ def json_of(done: subprocess.CompletedProcess[str]) -> Any:
     """The document that a command printed; it must have gone well."""
     assert done.returncode == 0, f"{done.args}: {done.stdout}{done.stderr}"
     return json.loads(done.stdout)
-
-
-__all__ = ["ADMIN_KEY", "DAY_S", "CutLine", "Mesh", "Process", "again_without_a_hub", "free_port", "json_of", "maillage"]

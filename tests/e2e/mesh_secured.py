@@ -1,4 +1,4 @@
-"""A mesh whose bus admits only whom the chain has signed, with a leaf server in a store behind a line that can be cut."""
+"""A mesh whose bus admits only whom the chain signed, and a leaf server in a store behind a line that can be cut."""
 
 import re
 

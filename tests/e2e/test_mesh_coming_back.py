@@ -1,4 +1,4 @@
-"""Processes that come back, and one that never does: by itself, after a stop under load, and in place of a dead node."""
+"""Processes that come back by themselves, that are stopped under load, and that never come back and are replaced."""
 
 import shutil
 import time

@@ -48,9 +48,9 @@ def test_from_an_empty_folder_to_leases_in_the_stores(tmp_path: Path) -> None:
 
         for node, sites in (("n1", {"wm-100", "wm-101"}), ("n2", {"wm-102"})):
             here = mesh.nodes[node].ok("GET", "/v1/leases")["items"]
-            assert {one["id"] for one in here} == {
-                one["id"] for one in (lease, *several) if one["site"] in sites
-            }, "the store's own face shows what was sold of it"
+            assert {one["id"] for one in here} == {one["id"] for one in (lease, *several) if one["site"] in sites}, (
+                "the store's own face shows what was sold of it"
+            )
         full = mesh.hub.call("POST", "/v1/leases", {"needs": {"cpu": 1}, "site": "wm-102"})
         assert full[0] == 409, full
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.mesh_clients import Clients
-from tests.e2e.mesh_journals import assert_promises_kept, await_equal
+from tests.e2e.mesh_journals import assert_promises_kept
 from tests.e2e.mesh_processes import Mesh
 
 SITES = {"n1": ["wm-1", "wm-2"], "n2": ["wm-3"]}
@@ -33,7 +33,7 @@ def test_no_promise_is_broken_by_killing_hub_node_and_broker(
         mesh.start_broker()
         mesh.add_hub()
         mesh.add_nodes(SITES, cpu=8)
-        with Clients(mesh, mesh.hubs, ALL_SITES, several) as clients:
+        with Clients(mesh, mesh.hubs, ALL_SITES, several, slots=60 * rounds**2) as clients:
             for number in range(rounds):
                 node = list(mesh.nodes.values())[number % len(mesh.nodes)]
                 clients.go_on(more)

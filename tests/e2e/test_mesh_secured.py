@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from maillage.engines.nats.identity import ChainIdentity, creds_text, write_secret
 from tests.e2e.mesh_processes import Process, again_without_a_hub
 from tests.e2e.mesh_secured import SecuredMesh
@@ -11,6 +13,7 @@ TRIES = 3
 """Attempts to get in that are waited for, to see that none succeeds."""
 
 
+@pytest.mark.long
 def test_only_whom_the_chain_has_signed_is_let_in(tmp_path: Path) -> None:
     with SecuredMesh(tmp_path) as mesh:
         mesh.start_secured()
@@ -23,7 +26,9 @@ def test_only_whom_the_chain_has_signed_is_let_in(tmp_path: Path) -> None:
         forged = Process("n2", tmp_path / "forged", real.words)
         shutil.copytree(real.folder, forged.folder)
         key = Path(forged.folder / "node.nk").read_text("utf-8")
-        seed, public = (part for part in key.split('"') if part[:2] in ("SU", "UA", "UB", "UC", "UD") and len(part) > 50)
+        seed, public = (
+            part for part in key.split('"') if part[:2] in ("SU", "UA", "UB", "UC", "UD") and len(part) > 50
+        )
         token = ChainIdentity.load_or_make(tmp_path / "other", {}).node_creds("n2", public, ["wm-2"])
         write_secret(forged.folder / "node.creds", creds_text(token, seed))
         mesh.nodes["forged"] = forged.start()
@@ -52,6 +57,7 @@ def test_only_whom_the_chain_has_signed_is_let_in(tmp_path: Path) -> None:
         mesh.reached("n2")
 
 
+@pytest.mark.long
 def test_a_token_is_good_once_and_for_its_own_sites(tmp_path: Path) -> None:
     with SecuredMesh(tmp_path) as mesh:
         mesh.start_secured()
@@ -65,7 +71,9 @@ def test_a_token_is_good_once_and_for_its_own_sites(tmp_path: Path) -> None:
         assert "token" in thief.refused(), "it was used"
         document = {"token": token, "public_key": "U" + "A" * 55, "sites": ["wm-1"]}
         assert mesh.hub.call("POST", "/enrol", document)[0] == 403
-        mesh.until("all that is in the audit", lambda: outcomes_of_joining(mesh) == ["done", *["enrolment-refused"] * 3])
+        mesh.until(
+            "all that is in the audit", lambda: outcomes_of_joining(mesh) == ["done", *["enrolment-refused"] * 3]
+        )
         mesh.reached("n1")
 
         node.kill()

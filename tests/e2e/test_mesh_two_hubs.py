@@ -91,5 +91,7 @@ def test_what_a_dead_hub_leaves_undone_the_other_ends(tmp_path: Path) -> None:
         mesh.reached(hub=dead)
         await_equal(mesh)
         with ThreadPoolExecutor(2) as pool:
-            asks = [pool.submit(hub.call, "POST", "/v1/leases", {"needs": {"cpu": 1}, "site": "wm-3"}) for hub in mesh.hubs]
+            asks = [
+                pool.submit(hub.call, "POST", "/v1/leases", {"needs": {"cpu": 1}, "site": "wm-3"}) for hub in mesh.hubs
+            ]
             assert {ask.result()[0] for ask in asks} <= {201, 409}

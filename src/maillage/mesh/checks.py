@@ -8,6 +8,8 @@ from maillage.kernel.times import FOREVER
 
 TEXT_MAX = 1_000
 """Of a key: the caller's own, with the names of the attempt and of the site."""
+LAST_S = 253_402_300_799
+"""The end of the year 9999: no later instant can be written down for people."""
 
 
 def check_ask(ask: Ask, site: str) -> None:
@@ -22,13 +24,15 @@ def check_ask(ask: Ask, site: str) -> None:
         raise Invalid("ask.hold_s", f"a hold lasts 1 to {HOLD_MAX_S} seconds")
     if ask.max_price is not None and not 0 <= ask.max_price <= MONEY_MAX * MICRO:
         raise Invalid("ask.max_price", f"goes from 0 to {MONEY_MAX}")
+    if ask.start is not None and not 0 <= ask.start <= LAST_S:
+        raise Invalid("ask.start", "lies outside the years 1970 to 9999")
     check_end(ask.end, "ask.end")
 
 
 def check_end(end: int, field: str) -> None:
-    """Invalid for what lies beyond every end."""
-    if end > FOREVER:
-        raise Invalid(field, "lies beyond every end that can be asked")
+    """Invalid for what is no end."""
+    if not (0 <= end <= LAST_S or end == FOREVER):
+        raise Invalid(field, "lies outside the years 1970 to 9999")
 
 
 def check_names(**texts: str) -> None:

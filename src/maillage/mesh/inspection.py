@@ -30,11 +30,9 @@ from maillage.kernel.moves import METERS_MAX
 from maillage.kernel.quantities import QUANTITY_MAX
 from maillage.kernel.sites import HOLDING, checked_site, store_of
 from maillage.kernel.times import FOREVER
-from maillage.mesh.checks import TEXT_MAX
+from maillage.mesh.checks import LAST_S, TEXT_MAX
 
 THOUSANDTHS_MAX = QUANTITY_MAX * 1_000
-LAST_S = 253_402_300_799
-"""The end of the year 9999: no later instant can be written down for people."""
 SUM_MAX = 1 << 62
 """Above every sum of money or of use, and still a number that snapshots can hold."""
 

@@ -128,7 +128,7 @@ def test_what_the_tenant_gave_back_itself_stays_as_it_was(world: MeshWorld) -> N
 
 def test_a_void_waits_for_a_store_that_is_out_of_reach(world: MeshWorld) -> None:
     async def test(world: MeshWorld) -> None:
-        hub, first, _ = await orphaned(world)
+        hub, *_ = await orphaned(world)
         await hub.hub._voider.once()
         (void,) = world.records.voids()
         assert void.site == "wm-1"

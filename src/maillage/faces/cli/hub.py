@@ -40,11 +40,12 @@ def hub(
     """
     if context.invoked_subcommand is not None:
         return
+    servers, node_servers = urls(nats), urls(nats_for_nodes)
     from maillage.bootstrap import open_hub
 
     def opened() -> "HubChain":
         with folder_faults(home()):
-            return open_hub(home(), urls(nats), urls(nats_for_nodes))
+            return open_hub(home(), servers, node_servers)
 
     serve_chain(opened, host, port, show.print_json if as_json else say_served)
 

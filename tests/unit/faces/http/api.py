@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
-from maillage.bootstrap import LocalChain, ManualClock, open_local
+from maillage.bootstrap import ManualClock, open_local
 from maillage.faces.http.app import build_app
 from maillage.faces.problems import catalogue
 
@@ -22,10 +22,10 @@ KNOWN = {problem.slug: problem for problem in catalogue()}
 class Api:
     """``call`` answers one request; the chain's writer runs while it does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, open_it: Callable[[Path, ManualClock], Any] = open_local) -> None:
         self.folder = folder
         self.clock = ManualClock(NOW)
-        self.chain: LocalChain = open_local(folder, self.clock)
+        self.chain = open_it(folder, self.clock)
         self._runner = asyncio.Runner()
         self.operator = self.chain.access.first_key(None) or ""
         self.run(self.chain.__aenter__())
@@ -73,9 +73,9 @@ class Api:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Api]:
+def opened(folder: Path, open_it: Callable[[Path, ManualClock], Any] = open_local) -> Iterator[Api]:
     """An Api on a folder, closed in the end."""
-    api = Api(folder)
+    api = Api(folder, open_it)
     try:
         yield api
     finally:
