@@ -35,7 +35,6 @@ class SecuredMesh(Mesh):
 
     def add_store(self, name: str, *sites: str) -> NatsServer:
         """A node that has joined, and then was started anew with a leaf server of its own in the store."""
-        self.add_sites(*sites)
         node = self.node(name, *sites).start()
         node.terminate()
         assert node.ended() == 0

@@ -24,9 +24,13 @@ def test_a_store_that_is_cut_off_sells_on_and_agrees_with_the_hub_afterwards(tmp
     with SecuredMesh(tmp_path) as mesh:
         mesh.start_secured()
         mesh.hub.ok("PUT", "/v1/escrow/cpu", {"quantity": 4, "share": 0.5, "ahead_s": 3_600})
+        mesh.add_sites("wm-1", "wm-2")
+        other = mesh.node("n2", "wm-2").begin()
         mesh.add_store("n1", "wm-1")
-        mesh.add_nodes({"n2": ["wm-2"]}, cpu=16)
-        mesh.set_sizes("wm-1", cpu=16)
+        other.listening()
+        mesh.reached()
+        for site in ("wm-1", "wm-2"):
+            mesh.set_sizes(site, cpu=16)
         store = mesh.nodes["n1"]
         hub_id = json.loads((mesh.hub.folder / "hub.json").read_text("utf-8"))["hub"]
         holding = f"/v1/sites/wm-1~{hub_id}/capacity?kind=cpu"

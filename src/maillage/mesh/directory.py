@@ -131,6 +131,10 @@ class Directory:
             return False
         return asyncio.get_running_loop().time() - heard.at < OUT_OF_REACH_AFTER_S
 
+    def hubs(self) -> list[str]:
+        """Names of the hubs that gave a sign of life lately."""
+        return [node.removeprefix(HOLDING) for node in self._heard if node[:1] == HOLDING and self.is_reachable(node)]
+
     def end_of(self, node: str) -> int:
         """Where the node said that its journal ends, when last heard."""
         heard = self._heard.get(node)

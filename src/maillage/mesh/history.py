@@ -1,10 +1,10 @@
 """Handing a site's past to the node that owns it from now on: all that a hub's mirror knows of it.
 
 A store that joins for the first time gets its record, one that replaces a dead node gets the whole ledger back as far
-as the hub that answered had heard of it. Several hubs may answer in turn: their pages are merged by the events' own
-numbers.
+as any hub that is up had heard of it. The hubs answer in turn: their pages are merged by the events' own numbers.
 """
 
+import asyncio
 import zlib
 from collections.abc import Sequence
 from itertools import islice
@@ -25,6 +25,8 @@ PAGE_BATCHES = 2_000
 PAGE_BYTES = 768 << 10
 """Most bytes in one answer, before they are packed: should they not pack at all, a message still takes them."""
 TIMEOUT_S = 30.0
+ASK_AGAIN_S = 0.05
+"""Who answers is chance, and a hub that has told all may answer again before the others have."""
 
 _encoder = msgspec.json.Encoder()
 _given = msgspec.msgpack.Decoder(HistoryGiven)
@@ -79,17 +81,24 @@ class HistoryReader:
         await self._office.set_sites([site for site in records if site.id in wanted and site.id not in known])
 
     async def _pasts(self, wanted: frozenset[str]) -> dict[str, dict[int, Event]]:
-        """By site and number, until one hub has told all that it knows."""
+        """By site and number, until each hub that is up has told all that it knows."""
         pasts: dict[str, dict[int, Event]] = {}
         positions: dict[str, int] = {}
+        told: set[str] = set()
         while True:
             given = _given.decode(await self._ask(HistoryWanted(positions)))
-            for event in decode_events(unpacked(given.body)):
-                if event.site in wanted:
-                    pasts.setdefault(event.site, {}).setdefault(event.seq, event)
-            if given.next is None:
+            if given.hub not in told:
+                for event in decode_events(unpacked(given.body)):
+                    if event.site in wanted:
+                        pasts.setdefault(event.site, {}).setdefault(event.seq, event)
+                if given.next is None:
+                    told.add(given.hub)
+                else:
+                    positions[given.hub] = given.next
+            else:
+                await asyncio.sleep(ASK_AGAIN_S)
+            if told.issuperset(given.hubs):
                 return pasts
-            positions[given.hub] = given.next
 
     async def _records(self) -> list[Site]:
         records: list[Site] = []

@@ -205,8 +205,10 @@ class Hub:
             return _encoder.encode(PolicyGiven(list(self.policy.kinds.values()), self.policy.pricing.book))
         if isinstance(request, CredentialsWanted):
             return _encoder.encode(CredentialsGiven(self._renewed(node, request.public_key)))
-        if node not in self.directory.nodes:
-            await self.directory.refresh()
+        if not self.directory.sites_of(node):
+            await self.directory.load()
+        if not self.directory.sites_of(node):
+            raise LookupError(f"{node} asks for its past, and owns nothing")  # no answer: an empty one would be wrong
         if isinstance(request, SitesWanted):
             records = [self.directory.entries[site].site for site in self.directory.sites_of(node)]
             return _packed.encode(sites_page(records, request.after))
@@ -222,7 +224,8 @@ class Hub:
     async def _history(self, node: str, wanted: HistoryWanted) -> bytes:
         journal, names = self.mirror.journal, frozenset(self.directory.sites_of(node))
         body, following = await asyncio.to_thread(history_page, journal, wanted.pos.get(self.id, 0), names)
-        return _packed.encode(HistoryGiven(self.id, body, following))
+        hubs = sorted({self.id, *self.directory.hubs()})
+        return _packed.encode(HistoryGiven(self.id, body, following, hubs))
 
     async def _heed_change(self, message: Message) -> None:
         if message.body != self.id.encode():

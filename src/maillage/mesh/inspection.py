@@ -55,12 +55,15 @@ class Poisoned(Exception):
 def inspect(ledger: Ledger, event: Event, owns: Callable[[str], bool]) -> bool:
     """Whether the event is new to the ledger and may be applied next; False for one that it has already.
 
-    Poisoned where the site is not the sender's, its number leaves a gap, or a field can't be.
+    Poisoned where the site is not the sender's, its number leaves a gap or is known for another event, or a field
+    can't be.
     """
     if not owns(event.site):
         raise Poisoned(f"it speaks for {event.site[:64]!r}, which is not its own")
     known = ledger.seqs.get(event.site, 0)
     if event.seq <= known:
+        if not _is_known(ledger, event):
+            raise Poisoned(f"event {event.seq} of {event.site} is another than is known here: its past was changed")
         return False
     if event.seq != known + 1:
         raise Poisoned(f"event {event.seq} of {event.site} follows on {known}")
@@ -68,6 +71,17 @@ def inspect(ledger: Ledger, event: Event, owns: Callable[[str], bool]) -> bool:
     if problem:
         raise Poisoned(f"event {event.seq} of {event.site} ({type(event).__name__}): {problem}")
     return True
+
+
+def _is_known(ledger: Ledger, event: Event) -> bool:
+    """Whether an event agrees with what came under its number, as far as the ledger tells: what a lease was granted for
+    never changes."""
+    if isinstance(event, SiteSet | Resized) or event.lease is None:
+        return True
+    lease = ledger.leases.get(event.lease)
+    if lease is None or lease.site != event.site or not isinstance(event, Leased):
+        return lease is not None and lease.site == event.site
+    return (lease.tenant, lease.needs, lease.start) == (event.tenant, event.needs, event.start)
 
 
 def _problem(ledger: Ledger, event: Event) -> str:

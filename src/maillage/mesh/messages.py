@@ -180,11 +180,12 @@ class HistoryWanted(msgspec.Struct, frozen=True, tag="history"):
 
 class HistoryGiven(msgspec.Struct, frozen=True):
     """A page of what ``hub`` knows: ``body`` is a JSON array of events, deflated, ``next`` where to go on in the hub's
-    journal, None at its end."""
+    journal, None at its end. ``hubs`` are those that are up now, itself among them: any may know what this does not."""
 
     hub: str
     body: bytes
     next: int | None
+    hubs: list[str]
 
 
 class SitesWanted(msgspec.Struct, frozen=True, tag="sites"):

@@ -192,7 +192,7 @@ class Mirror:
                 self._offered[node] = position
                 return None
         try:
-            for event in events[position - batch.pos :]:
+            for event in events:
                 if inspect(self.ledger, event, lambda site: self._owns(node, site)):
                     self.ledger.apply_foreign(event)
                     new.append(event)

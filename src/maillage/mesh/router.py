@@ -76,7 +76,6 @@ class Router:
                 raise
             return await self._granted_before(tenant, key, digest or "", refusal)
         claim = None
-        name = f"{HOLDING}{self._make_id()}"
         if key is not None:
             first = candidates[0] if candidates else ""
             claim = Claim(tenant, key, digest or "", first, self._clock.now(), self._make_id())
@@ -84,7 +83,7 @@ class Router:
             if stands.maker != claim.maker:
                 lease = await self._repeated(stands, claim)
                 return await self.route(tenant, ask, key, digest) if lease is None else lease
-            name = claim.name
+        name = f"{HOLDING}{self._make_id()}" if claim is None else claim.name
         attempt = Attempt(self._owners, self._claims, self._clock, tenant, ask, name, digest or "", claim)
         more = (lambda: self.candidates(ask, MORE_CANDIDATES)) if ask.near is not None else None
         try:

@@ -17,7 +17,7 @@ from maillage.simulation.life import Life
 from maillage.simulation.process import SimProcess
 
 SNAPSHOT_EVERY = 150
-"""Events between two snapshots: few, so that most lives begin from one."""
+"""Events between two snapshots, at least: few, so that most lives begin from one."""
 
 
 class AloneProcess(SimProcess):
@@ -58,7 +58,7 @@ class AloneProcess(SimProcess):
         def heed(committed: Committed) -> None:
             nonlocal due
             if committed.pos >= due:
-                due = committed.pos + SNAPSHOT_EVERY
+                due = committed.pos + max(SNAPSHOT_EVERY, committed.pos // 4)
                 asyncio.get_running_loop().create_task(self._snapshot(journal, snapshots))
 
         announcer.subscribe(heed)

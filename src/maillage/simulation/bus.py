@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Mapping
+from functools import lru_cache
 
 from maillage.mesh.ports import Hear, Message, Serve, Subscription, Unreachable
 from maillage.simulation.carrier import Carrier, Collecting
@@ -12,6 +13,7 @@ from maillage.simulation.network import CARRIER, SimNetwork
 CARRY_TIMEOUT_S = 5.0
 
 
+@lru_cache(maxsize=4_096)
 def matches(pattern: str, subject: str) -> bool:
     """Whether a subject is meant by a pattern, as NATS has it: ``*`` is one word, a last ``>`` all that follow."""
     if pattern == subject:

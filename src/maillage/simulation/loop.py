@@ -21,16 +21,9 @@ class Deadlock(Exception):
 class _Task(asyncio.Task[Any]):
     """Tasks go into sets, inside asyncio and outside; by address, the order of those would change from run to run."""
 
-    number = 0
-
-    def __hash__(self) -> int:
-        return self.number
-
-
-class _Future(asyncio.Future[Any]):
-    """A future with the same order in sets, for the same reason."""
-
-    number = 0
+    def __init__(self, number: int, coro: Any, loop: asyncio.AbstractEventLoop, context: Context | None) -> None:
+        self.number = number  # first: asyncio puts a task into a set as it begins
+        super().__init__(coro, loop=loop, context=context)
 
     def __hash__(self) -> int:
         return self.number
@@ -68,12 +61,6 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def time(self) -> float:
         return self.now_s
-
-    def create_future(self) -> asyncio.Future[Any]:
-        future = _Future(loop=self)
-        self._made += 1
-        future.number = self._made
-        return future
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         """Run a function in this thread a little later; those of an executor with one thread one after another."""
@@ -122,9 +109,8 @@ class SimLoop(asyncio.BaseEventLoop):
     def _make_task(
         self, _: asyncio.AbstractEventLoop, coro: Any, context: Context | None = None
     ) -> asyncio.Future[Any]:
-        task = _Task(coro, loop=self, context=context)
         self._made += 1
-        task.number = self._made
+        task = _Task(self._made, coro, self, context)
         life = context.get(Life.running) if context is not None else Life.current()
         if life is not None:
             life.adopt(task)

@@ -56,13 +56,11 @@ def simulate(seed: int, steps: int = STEPS, make: MakeChain = chain_of) -> Repor
     world = World(seed)
     began = world.time.seconds()
     chain = make(world)
-    with _listening(world):
+    with _listening(world), _collected_once():
         try:
             world.loop.run(_play(world, chain, steps))
         except (Deadlock, Stuck) as stuck:
             world.fault(f"at {world.loop.now_s:.3f} s: {stuck}")
-        finally:
-            gc.unfreeze()
     counts = dict(sorted(world.counts.items()))
     return Report(seed, steps, chain.parts(), counts, int(world.time.seconds() - began), world.faults, world.digest)
 
@@ -94,6 +92,20 @@ async def _live(world: World, chain: SimChain, steps: int, memory: Memory) -> No
     striking.cancel()
     faults.calm()
     await chain.settle()
+
+
+@contextmanager
+def _collected_once() -> Iterator[None]:
+    """Look for garbage at the end only: walking a world over and over takes longer than all that it does."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.collect()
+        if was_on:
+            gc.enable()
 
 
 @contextmanager

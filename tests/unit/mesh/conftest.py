@@ -17,7 +17,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower, "GRACE_S", 0.05)
     monkeypatch.setattr(several, "SWEEP_EVERY_S", 0.05)
     monkeypatch.setattr(hub, "ESCROW_EVERY_S", 0.05)
-    monkeypatch.setattr(attempt, "ATTEMPT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(attempt, "ATTEMPT_TIMEOUT_S", 0.7)
     monkeypatch.setattr(router, "ASK_DEADLINE_S", 1.0)
     monkeypatch.setattr(several, "DEADLINE_S", 3.0)
 

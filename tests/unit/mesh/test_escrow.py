@@ -1,5 +1,6 @@
 """Escrow: what a store granted to a hub beforehand is sold by the hub while the store is out of reach, and no more."""
 
+import asyncio
 from random import Random
 
 import pytest
@@ -52,6 +53,7 @@ async def held(world: MeshWorld, hub: HubWorld, node: NodeWorld) -> None:
 
 async def cut(hub: HubWorld, node: NodeWorld) -> None:
     node.bus.cut()
+    await asyncio.sleep(0.05)  # a sign of life may be on its way
     hub.hub.directory.lost("n1")
     assert not hub.hub.directory.reaches("wm-1")
 

@@ -15,8 +15,9 @@ from maillage.kernel.snapshots import encode_ledger
 from maillage.kernel.times import HOUR_S
 from maillage.mesh import history
 from maillage.mesh.history import PAGE_BYTES, history_page, sites_page
-from maillage.mesh.messages import HistoryGiven, SitesGiven
+from maillage.mesh.messages import HistoryGiven, HistoryWanted, SitesGiven, SitesWanted, hub_subject
 from maillage.mesh.parcels import unpacked
+from maillage.mesh.ports import Unreachable
 from tests.kernel_world import NOW, ask_for
 from tests.mesh_world import MeshWorld, NodeWorld, until
 
@@ -89,8 +90,7 @@ def test_a_node_of_very_many_sites_gets_all_their_records(world: MeshWorld) -> N
         hub = await world.hub(sites=sites)
         node = await world.joined("n1", [site.id for site in sites])
         assert len(node.keeper.ledger.sites) == 6_000
-        await world.settled()
-        assert len(hub.ledger.sites) == 6_000
+        await until(lambda: len(hub.ledger.sites) == 6_000)
 
     world.run(test)
 
@@ -134,9 +134,14 @@ def test_what_one_hub_lacks_another_gives(world: MeshWorld, monkeypatch: pytest.
         asked: list[bytes] = []
         events: list[Event] = [SiteSet("wm-2", 1, NOW, msgspec.structs.replace(hub.ledger.sites["wm-1"], id="wm-2"))]
         events += [msgspec.structs.replace(events[0], seq=seq) for seq in range(2, 7)]
+        none = history_page(journal_of([]), 0, frozenset())[0]
+        parts = events[:2], events[1:4] + events[5:]
+        some, rest = (history_page(journal_of(part), 0, frozenset({"wm-2"}))[0] for part in parts)
         pages = [
-            HistoryGiven("h1", history_page(journal_of(events[:2]), 0, frozenset({"wm-2"}))[0], 7),
-            HistoryGiven("h2", history_page(journal_of(events[1:4] + events[5:]), 0, frozenset({"wm-2"}))[0], None),
+            HistoryGiven("h1", some, None, ["h1", "h2"]),
+            HistoryGiven("h1", none, None, ["h1", "h2"]),
+            HistoryGiven("h2", none, 7, ["h1", "h2"]),
+            HistoryGiven("h2", rest, None, ["h2"]),
         ]
 
         async def request(_: str, body: bytes, __: float) -> bytes:
@@ -148,8 +153,41 @@ def test_what_one_hub_lacks_another_gives(world: MeshWorld, monkeypatch: pytest.
         reader = world.nodes["n1"].node._history
         monkeypatch.setattr(world.nodes["n1"].bus, "request", request)
         await reader.fetch(["wm-2"])
-        assert b'"pos":{}' in asked[0] and b'"pos":{"h1":7}' in asked[1]
+        assert b'"pos":{}' in asked[0] and b'"pos":{"h2":7}' in asked[3]
         assert [event for event in world.nodes["n1"].events if event.site == "wm-2"] == events[:4]
+
+    world.run(test)
+
+
+def test_a_past_that_only_one_of_the_hubs_knows_is_found(world: MeshWorld) -> None:
+    """The other was made after the store's node had died, and has never heard of what happened there."""
+
+    async def test(world: MeshWorld) -> None:
+        one = await world.hub("h1")
+        dead = await world.node("n1", ["wm-1"])
+        await one.office.lease("acme", ask_for({"cpu": 1}, None, END, site="wm-1"), "k", "d")
+        await world.settled()
+        await world.nodes.pop("n1").stop()
+        for hub_id in ("h2", "h3", "h4"):
+            await world.hub(hub_id)
+        await until(lambda: all(len(hub.hub.directory.hubs()) == 4 for hub in world.hubs))
+        fresh = await world.joined("n1b", ["wm-1"])
+        assert fresh.events == dead.events
+        await world.settled()
+        assert all(hub.events_of("wm-1") == dead.events for hub in world.hubs)
+
+    world.run(test)
+
+
+def test_a_node_that_owns_nothing_is_told_nothing(world: MeshWorld) -> None:
+    async def test(world: MeshWorld) -> None:
+        hub = await world.hub()
+        await world.node("n1", ["wm-1"])
+        await hub.enrolments.revoke("n1")
+        for node in ("n1", "n9"):
+            for wanted in (HistoryWanted({}), SitesWanted("")):
+                with pytest.raises(Unreachable):
+                    await hub.bus.request(hub_subject(node), msgspec.json.encode(wanted), 0.1)
 
     world.run(test)
 

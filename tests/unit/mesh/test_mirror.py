@@ -211,6 +211,30 @@ def test_events_known_from_a_former_owner_are_not_entered_twice() -> None:
     MirrorWorld().run(test)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        leased(3, 2, tenant="other"),
+        leased(3, 2, needs={"cpu": 2_000}),
+        Measured("wm-2", 3, NOW, "wm-2~9", {"cpu_s": 1}),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_an_owner_whose_past_is_another_than_this_hub_knows_is_set_aside(other: Event) -> None:
+    """It replaced a node whose last events had come here and not to the hub that told it the past."""
+
+    async def test(world: MirrorWorld) -> None:
+        await stocked(world)
+        await world.take("n2", leased(3, 2), leased(4, 2))
+        before = world.snapshot
+        world.owners["wm-2"] = "n3"
+        await world.mirror.offer("n3", world.batch("n3", site_set(1, 2), resized(2, 2), other))
+        await until(lambda: "n3" in world.mirror.set_aside)
+        assert "its past was changed" in world.mirror.set_aside["n3"] and world.snapshot == before
+
+    MirrorWorld().run(test)
+
+
 def test_a_hub_that_starts_again_goes_on_where_its_journal_ends() -> None:
     async def test(world: MirrorWorld) -> None:
         await stocked(world)
