@@ -19,6 +19,8 @@ from maillage.simulation.world import World
 STEPS = 2_000
 """Actions of clients, unless told otherwise."""
 CLIENTS = 12
+COLLECT_EVERY_S = 60.0
+"""Virtual seconds between two looks for garbage in a long run."""
 STEP_MAX_S = 60.0
 """Virtual seconds that a step may take; a run that takes longer than all its steps does not come to an end."""
 
@@ -56,7 +58,7 @@ def simulate(seed: int, steps: int = STEPS, make: MakeChain = chain_of) -> Repor
     world = World(seed)
     began = world.time.seconds()
     chain = make(world)
-    with _listening(world), _collected_once():
+    with _listening(world), _collected_by_hand():
         try:
             world.loop.run(_play(world, chain, steps))
         except (Deadlock, Stuck) as stuck:
@@ -84,6 +86,7 @@ async def _play(world: World, chain: SimChain, steps: int) -> None:
 
 async def _live(world: World, chain: SimChain, steps: int, memory: Memory) -> None:
     await chain.set_up()
+    world.spawn(_tidy(world))
     faults = chain.faults()
     striking = world.spawn(faults.strike())
     turns = iter(range(steps))
@@ -95,17 +98,27 @@ async def _live(world: World, chain: SimChain, steps: int, memory: Memory) -> No
 
 
 @contextmanager
-def _collected_once() -> Iterator[None]:
-    """Look for garbage at the end only: walking a world over and over takes longer than all that it does."""
+def _collected_by_hand() -> Iterator[None]:
+    """Look for garbage at set times only: walking a world over and over takes longer than all that it does."""
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.unfreeze()
-        gc.collect()
+        _collect()
         if was_on:
             gc.enable()
+
+
+async def _tidy(world: World) -> None:
+    while True:
+        await world.sleep(COLLECT_EVERY_S)
+        _collect()
+
+
+def _collect() -> None:
+    gc.unfreeze()  # who recovers a ledger freezes all there is
+    gc.collect()
 
 
 @contextmanager
