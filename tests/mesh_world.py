@@ -264,6 +264,7 @@ class MeshWorld:
         node = self.nodes[node_id] = NodeWorld(node_id, sites, self.exchange, clock or self.clock)
         await node.start()
         await until(lambda: all(site in node.keeper.ledger.sites for site in sites))
+        await until(lambda: node.journal.end() >= node.keeper.ledger.pos, "what is known is durable")
         return node
 
     def claims(self) -> list[tuple[str, str, bool]]:

@@ -107,7 +107,8 @@ class Ended(_Event, tag="ended"):
 
 class Voided(_Event, tag="voided"):
     """A tenant's idempotency key was made void: whoever asked never heard the answer and went elsewhere. A lease that
-    it had been granted stopped at ``end``, or had run until then, and costs nothing; the key is granted nothing for the rest of its day."""
+    it had been granted stopped at ``end``, or had run until then, and costs nothing; the key is granted nothing for the
+    rest of its day."""
 
     topic: ClassVar[str] = "lease.voided"
     tenant: str

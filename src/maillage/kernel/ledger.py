@@ -4,8 +4,9 @@ Given the same events it holds the same state, bit for bit, on every machine: no
 number or depends on how the events were cut into batches.
 """
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
@@ -62,7 +63,7 @@ class Ledger:
         self.watched: dict[str, Holdings] = {}  # of tenants with quotas; derived, in no snapshot
         self.holds = Timers()
         self.ends = Timers()
-        self._keys_by_age: deque[tuple[int, str]] = deque()
+        self._keys_by_age: list[tuple[int, str]] = []  # a heap: the clocks of several owners are not in step
         self._apply: dict[type, Callable[[Any], None]] = {
             SiteSet: self._site_set,
             Resized: self._resized,
@@ -231,20 +232,21 @@ class Ledger:
     def keep_key(self, name: str, granted: GrantedKey) -> None:
         """Remember a key and forget those whose day is over."""
         if name in self.keys:
-            del self.keys[name]  # one granted anew after its day goes to the end: the order is by age
+            del self.keys[name]  # one granted anew goes to the end
         self.keys[name] = granted
         ages = self._keys_by_age
-        ages.append((granted.at, name))
+        heappush(ages, (granted.at, name))
         while ages[0][0] + KEY_WINDOW_S <= granted.at:
-            at, old = ages.popleft()
+            at, old = heappop(ages)
             known = self.keys.get(old)
             if known is not None and known.at == at:  # else it was granted or made void since, and is queued once more
                 del self.keys[old]
 
     def restore_keys(self, keys: dict[str, GrantedKey]) -> None:
-        """Take over keys in order of age, as a snapshot lists them."""
+        """Take over the keys of a snapshot."""
         self.keys = keys
-        self._keys_by_age = deque(zip(map(attrgetter("at"), keys.values()), keys, strict=True))
+        self._keys_by_age = list(zip(map(attrgetter("at"), keys.values()), keys, strict=True))
+        heapify(self._keys_by_age)
 
     # -- how leases touch pools ----------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ class Router:
                 return await self.route(tenant, ask, key, digest) if lease is None else lease
         name = f"{HOLDING}{self._make_id()}" if claim is None else claim.name
         attempt = Attempt(self._owners, self._claims, self._clock, tenant, ask, name, digest or "", claim)
-        more = (lambda: self.candidates(ask, MORE_CANDIDATES)) if ask.near is not None else None
+        more = (lambda: self._further(ask)) if ask.near is not None else None
         try:
             async with self._allowance.reserved(tenant, ask.needs, start, end):
                 return await attempt.run(candidates, more)
@@ -100,6 +100,13 @@ class Router:
             return [self.stand_in(ask.site or "")]
         found = self._finder.find(msgspec.structs.replace(ask, limit=most), self._clock.now())
         return [match.site for match in found.matches]
+
+    def _further(self, ask: Ask) -> list[str]:
+        """Many more candidates; none where the ask's time went by while the first were asked."""
+        try:
+            return self.candidates(ask, MORE_CANDIDATES)
+        except Invalid:
+            return []
 
     def stand_in(self, site: str) -> str:
         """Who is to be asked for a site: its owner, or while that is out of reach what this hub holds there."""

@@ -93,7 +93,9 @@ class SimChain(ABC):
         outcome = Outcome()
         for owner in self.owners():
             file = owner.disk.file(OWN)
-            check_ledger(self.world, owner.name, file, owner.ledger)
+            report = check_ledger(self.world, owner.name, file, owner.ledger)
+            outcome.charged.update(report.charged_micro)
+            outcome.credited.update(report.credited_micro)
             outcome.read(batch.body for batch in file.batches)
         return outcome
 
@@ -138,10 +140,10 @@ class AloneChain(SimChain):
 
     async def set_up(self) -> None:
         await self.process.start()
-        await self.process.call("set_sites", [store.site for store in self.stores])
+        await self.persist(self.process, "office", "set_sites", [store.site for store in self.stores])
         for store in self.stores:
             for kind, plan in store.pools.items():
-                await self.process.call("set_capacity", store.site.id, kind, plan)
+                await self.persist(self.process, "office", "set_capacity", store.site.id, kind, plan)
 
     async def rest(self) -> None:
         """Nothing is left under way once a call has been answered."""

@@ -9,8 +9,8 @@ from maillage.simulation.world import World
 
 WEATHERS_S = (0.8, 1.6, 4.0)
 """Mean seconds between two faults of a process, by and large: one of these for each run."""
-LASTS_S = 3.0
-"""Mean time for which a disk stays full or away."""
+LASTS_S = (2.0, 2.0, 20.0)
+"""Mean times for which something stays broken: mostly a moment, now and then long enough for others to give it up."""
 CLOCK_OFF_MAX_S = 2 * HOUR_S
 LEAP_MAX_S = 6 * HOUR_S
 
@@ -95,4 +95,4 @@ class Faults:
 
     def later(self, mend: Callable[[], None]) -> None:
         """End something that lasts, in a while."""
-        self.world.loop.call_later(self.random.expovariate(1 / LASTS_S), mend)
+        self.world.loop.call_later(self.random.expovariate(1 / self.random.choice(LASTS_S)), mend)

@@ -1,6 +1,7 @@
 """What became of every lease, read from the journals' events as they are written, without any code of the kernel."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,8 @@ OVER = ("released", "expired", "reclaimed", "ended", "voided")
 
 @dataclass(slots=True)
 class Fate:
-    """A lease as its owner's journal has it. Times are seconds UTC; ``ends`` are all the ends it ever had."""
+    """A lease as its owner's journal has it. Times are seconds UTC, quantities thousandths, money micro-units;
+    ``end`` is where it stopped, ``extended_to`` all the ends that it was granted."""
 
     tenant: str
     site: str
@@ -22,24 +24,27 @@ class Fate:
     per_hour: int
     key: str | None
     granted_at: int
-    ends: list[int]
+    end: int
+    extended_to: list[int]
     confirmed: bool
     state: str = "active"
-    charge: int = 0
     metered: int = 0
 
     @property
     def stands(self) -> bool:
-        """Whether it runs, or was paid for."""
-        return self.state == "active" or self.charge > 0
+        """Whether the tenant had it for good: it was more than held, and was not made void."""
+        return self.confirmed and self.state != "voided"
 
 
 @dataclass(slots=True)
 class Outcome:
-    """Of all journals together. ``by_key`` lists what each (tenant, key) was granted, in no special order."""
+    """Of all journals together. ``by_key`` lists what each (tenant, key) was granted, in no special order; ``charged``
+    and ``credited`` are the sums of each tenant, in micro-units."""
 
     leases: dict[str, Fate] = field(default_factory=dict)
     by_key: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    charged: Counter[str] = field(default_factory=Counter)
+    credited: Counter[str] = field(default_factory=Counter)
 
     def read(self, bodies: Iterable[bytes]) -> None:
         """Take in the events of one journal."""
@@ -58,12 +63,13 @@ class Outcome:
         if kind == "confirmed":
             fate.confirmed = True
         elif kind == "extended":
-            fate.ends.append(event["end"])
+            fate.end = event["end"]
+            fate.extended_to.append(fate.end)
         elif kind == "measured":
             fate.metered += sum(event["meters"].values())
         elif kind in OVER:
             fate.state = kind
-            fate.charge = event.get("charge", 0)
+            fate.end = event.get("end", fate.end)
 
     def _leased(self, event: dict[str, Any]) -> None:
         key = event.get("key")
@@ -78,6 +84,7 @@ class Outcome:
             event["per_hour"],
             key,
             event["at"],
+            event["end"],
             [event["end"]],
             event.get("hold_until") is None,
         )

@@ -41,7 +41,7 @@ def check_promises(memory: Memory, outcome: Outcome, fault: Fault) -> None:
 
 
 def check_keys(outcome: Outcome, fault: Fault) -> None:
-    """Over the whole chain a key has at most one lease that runs or was paid for."""
+    """Over the whole chain a key stands for at most one lease."""
     for (tenant, key), lease_ids in outcome.by_key.items():
         standing = sorted(
             (fate.granted_at, lease_id) for lease_id in lease_ids if (fate := outcome.leases[lease_id]).stands
@@ -71,5 +71,5 @@ def _check_told(told: Told, fate: Fate, fault: Fault) -> None:
         fault(f"{lease.id} was acknowledged as confirmed, and never was")
     if told.step == "release" and fate.state != "released":
         fault(f"{lease.id} was acknowledged as released, and is {fate.state}")
-    if told.step == "extend" and told.end not in fate.ends:
+    if told.step == "extend" and told.end not in fate.extended_to:
         fault(f"{lease.id} was acknowledged as extended to {told.end}, and never was")

@@ -237,7 +237,7 @@ def test_a_node_starts_and_sells_without_any_hub(world: MeshWorld) -> None:
         await node.restart()
         lease = await node.office.lease("local", ask_for({"cpu": 1}, None, END, site="wm-1"), "k", "d")
         assert (await node.office.get_lease(lease.id, "local")).state == "confirmed"
-        assert node.node.outbox.waiting == 0  # the carrier has them
+        await until(lambda: node.node.outbox.waiting == 0)  # the carrier has them
 
     world.run(test)
 

@@ -131,6 +131,7 @@ def test_what_one_hub_lacks_another_gives(world: MeshWorld, monkeypatch: pytest.
     async def test(world: MeshWorld) -> None:
         hub = await world.hub()
         await world.joined("n1", ["wm-1"])
+        await world.settled()
         asked: list[bytes] = []
         events: list[Event] = [SiteSet("wm-2", 1, NOW, msgspec.structs.replace(hub.ledger.sites["wm-1"], id="wm-2"))]
         events += [msgspec.structs.replace(events[0], seq=seq) for seq in range(2, 7)]

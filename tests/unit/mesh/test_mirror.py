@@ -31,7 +31,7 @@ from maillage.kernel.ports import Batch
 from maillage.kernel.recovery import recover, replay
 from maillage.kernel.sites import Site
 from maillage.kernel.snapshots import encode_ledger
-from maillage.kernel.times import FOREVER, HOUR_S
+from maillage.kernel.times import DAY_S, FOREVER, HOUR_S
 from maillage.mesh.mirror import Mirror
 from tests.kernel_world import NOW
 from tests.mesh_world import until
@@ -480,5 +480,34 @@ def test_while_the_directory_can_not_be_read_nobody_is_blamed() -> None:
         world.owners["wm-2"] = "n3"
         assert await world.mirror.offer("n3", batch)
         assert await world.mirror.reach("n3", 3, 5)
+
+    MirrorWorld().run(test)
+
+
+def test_keys_are_forgotten_the_same_after_a_restart_though_clocks_are_not_in_step() -> None:
+    """A key of a store that is ahead stands before older ones of another, and was granted anew since."""
+
+    async def test(world: MirrorWorld) -> None:
+        await stocked(world)
+        ahead, void = NOW + 5_000, NOW + 6_000
+        await world.take("n1", leased(8, at=ahead, key="k1", digest="d"), Voided("wm-1", 9, void, "acme", "k1"))
+        await world.take("n2", leased(3, 2, at=NOW, key="k2", digest="d"))
+        snapshots = MemorySnapshots()
+        snapshots.save(world.mirror.ledger.pos, world.snapshot)
+        await world.take("n2", leased(4, 2, at=NOW + DAY_S, key="k3", digest="d"))
+        assert world.snapshot == encode_ledger(recover(world.journal, snapshots))
+        assert sorted(world.mirror.ledger.keys) == ["acme\nk1", "acme\nk3"]
+        world.check_replay()
+
+    MirrorWorld().run(test)
+
+
+def test_a_clock_that_is_years_ahead_does_not_keep_keys_for_ever() -> None:
+    async def test(world: MirrorWorld) -> None:
+        await stocked(world)
+        await world.take("n1", leased(8, at=NOW + 9_000 * DAY_S, key="far", digest="d"))
+        for day in range(5):
+            await world.take("n2", leased(3 + day, 2, at=NOW + day * DAY_S, key=f"k{day}", digest="d"))
+        assert sorted(world.mirror.ledger.keys) == ["acme\nfar", "acme\nk4"]
 
     MirrorWorld().run(test)
