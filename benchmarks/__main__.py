@@ -7,7 +7,19 @@ import sys
 from benchmarks.apart import module_of, run_apart, stop
 from benchmarks.report import RESULTS, markdown
 
-SCENARIOS = ("find", "find-batch", "lease-spread", "lease-hot", "http", "growth", "long", "restart", "storm", "mesh")
+SCENARIOS = (
+    "find",
+    "find-batch",
+    "lease-spread",
+    "lease-hot",
+    "http",
+    "growth",
+    "long",
+    "restart",
+    "storm",
+    "mesh",
+    "simulate",
+)
 
 
 def main() -> int:

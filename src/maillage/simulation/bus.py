@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 
 from maillage.mesh.ports import Hear, Message, Serve, Subscription, Unreachable
 from maillage.simulation.carrier import Carrier, Collecting
@@ -72,7 +72,7 @@ class SimBus:
 
     async def serve(self, subject: str, handler: Serve) -> Subscription:
         self.life.require()
-        serving = _Serving(self._exchange, self.life, subject, handler)
+        serving = _Serving(self.life, subject, handler)
         self._exchange.serving.append(serving)
         self._parts.append(serving)
         return serving
@@ -82,11 +82,11 @@ class SimBus:
         message = Message(subject, body)
         for listener in self._exchange.listening:
             if listener.there and matches(listener.subject, subject):
-                self._via(self.life.name, listener.life.name, lambda to=listener: to.take(message), twice=True)
+                self._via(self.life.name, listener.life.name, partial(listener.take, message), twice=True)
 
     async def listen(self, subject: str, handler: Hear) -> Subscription:
         self.life.require()
-        listening = _Listening(self._exchange, self.life, subject, handler)
+        listening = _Listening(self.life, subject, handler)
         self._exchange.listening.append(listening)
         self._parts.append(listening)
         return listening
@@ -128,7 +128,7 @@ class SimBus:
     def _answer(self, server: "_Serving", answer: asyncio.Future[bytes], said: bytes) -> None:
         self._via(server.life.name, self.life.name, lambda: _set(answer, said))
 
-    def _via(self, sender: str, receiver: str, arrive, *, twice: bool = False) -> None:  # type: ignore[no-untyped-def]
+    def _via(self, sender: str, receiver: str, arrive: Callable[[], None], *, twice: bool = False) -> None:
         """By way of the broker: both legs must be open."""
         network = self._network
         if network.is_open(sender, CARRIER) and network.is_open(CARRIER, receiver):
@@ -136,8 +136,7 @@ class SimBus:
 
 
 class _Part:
-    def __init__(self, exchange: Exchange, life: Life, subject: str) -> None:
-        self.exchange = exchange
+    def __init__(self, life: Life, subject: str) -> None:
         self.life = life
         self.subject = subject
         self.there = True
@@ -147,24 +146,24 @@ class _Part:
 
 
 class _Serving(_Part):
-    def __init__(self, exchange: Exchange, life: Life, subject: str, handler: Serve) -> None:
-        super().__init__(exchange, life, subject)
+    def __init__(self, life: Life, subject: str, handler: Serve) -> None:
+        super().__init__(life, subject)
         self._handler = handler
 
-    def take(self, message: Message, answer) -> None:  # type: ignore[no-untyped-def]
+    def take(self, message: Message, answer: Callable[[bytes], None]) -> None:
         """Have the handler answer in the life that it belongs to; no answer where it raises."""
         if self.there and self.life.alive:
             self.life.spawn(self._work(message, answer))
 
-    async def _work(self, message: Message, answer) -> None:  # type: ignore[no-untyped-def]
+    async def _work(self, message: Message, answer: Callable[[bytes], None]) -> None:
         said = await self._handler(message)
         self.life.require()
         answer(said)
 
 
 class _Listening(_Part):
-    def __init__(self, exchange: Exchange, life: Life, subject: str, handler: Hear) -> None:
-        super().__init__(exchange, life, subject)
+    def __init__(self, life: Life, subject: str, handler: Hear) -> None:
+        super().__init__(life, subject)
         self._handler = handler
         self._waiting: deque[Message] = deque()
         self._busy = False

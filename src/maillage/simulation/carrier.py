@@ -75,7 +75,6 @@ class Carrier:
         for collector in self._collectors.values():
             back = self.random.choice((0, 0, 3, 10))
             collector.next = max(min(collector.next, end) - back, 0)
-            collector.again = [number for number in collector.again if number < end]
 
 
 class Collecting:
@@ -120,6 +119,7 @@ class Collecting:
     def _next(self) -> int | None:
         """The number of the message to send: mostly the next, at times one that was sent in vain."""
         collector, kept = self._collector, self._carrier.kept
+        collector.again = [number for number in collector.again if number < len(kept)]  # the carrier may have crashed
         fresh = collector.next
         while fresh < len(kept) and not _wants(collector.subject, kept[fresh].message.subject):
             fresh += 1

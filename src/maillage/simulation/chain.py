@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from maillage.kernel.errors import Refusal
-from maillage.kernel.times import DAY_S, FOREVER
+from maillage.kernel.times import FOREVER
 from maillage.simulation.alone import AloneProcess
-from maillage.simulation.checker import check_ledger
+from maillage.simulation.checker import BEYOND_ALL_ENDS_S, check_ledger
 from maillage.simulation.clients import Client
 from maillage.simulation.disk import OWN
 from maillage.simulation.faults import Faults
@@ -19,8 +19,6 @@ from maillage.simulation.world import World
 
 PERSIST_MAX = 400
 """Times that something is tried when no fault is left that could stand in its way."""
-BEYOND_ALL_ENDS_S = 60 * DAY_S
-"""Longer than any lease with an end, with whatever the clocks were wrong by."""
 
 
 class Stuck(Exception):

@@ -10,7 +10,7 @@ from maillage.kernel.times import HOUR_S
 from maillage.mesh.ports import EscrowRule, NodeRecord
 from maillage.simulation.alone import AloneProcess
 from maillage.simulation.bus import Exchange
-from maillage.simulation.chain import BEYOND_ALL_ENDS_S, SimChain
+from maillage.simulation.chain import SimChain
 from maillage.simulation.checker import check_bills, check_books, check_replay
 from maillage.simulation.clients import Client
 from maillage.simulation.disk import OWN, SimFile
@@ -108,13 +108,12 @@ class MeshChain(SimChain):
         told = {owner.name: _by_site(owner.disk.file(OWN)) for owner in self.owners()}
         real = {site: events for sites in told.values() for site, events in sites.items()}
         check_holdings(outcome, self.world.fault)
-        now = int(self.world.time.seconds()) + BEYOND_ALL_ENDS_S  # whatever clocks the owners had
         for hub in self.hubs:
             name, mirror = f"{hub.name}'s mirror", hub.disk.file(MIRROR)
             check_books(self.world, name, mirror)
             ledger = check_replay(self.world, name, mirror, hub.hub.mirror.ledger)
             if ledger is not None:
-                check_bills(self.world, name, ledger, outcome.charged, outcome.credited, now)
+                check_bills(self.world, name, ledger, outcome.charged, outcome.credited)
             self._check_mirror(name, _by_site(mirror), real)
 
     def _check_orders(self, outcome: Outcome) -> None:

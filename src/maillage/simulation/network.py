@@ -1,9 +1,11 @@
 """The network between simulated processes: what they send is late, lost, doubled or overtaken, by the seed."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from maillage.simulation.world import World
 
+K = TypeVar("K")
 CARRIER = "carrier"
 """The name of the broker, as a place on the network."""
 
@@ -78,7 +80,7 @@ class SimNetwork:
         self.world.loop.call_at(at, arrived, context=self.world.outside())
 
 
-def _less(cuts: dict, of: object) -> None:  # type: ignore[type-arg]
+def _less(cuts: dict[K, int], of: K) -> None:
     left = cuts.get(of, 0) - 1
     if left > 0:
         cuts[of] = left

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from maillage.kernel.errors import RecordsUnavailable
+from maillage.kernel.errors import AlreadyExists, RecordsUnavailable
 from maillage.kernel.sites import Site
 from maillage.mesh.ports import Claim, Enrolment, EscrowRule, MultiOrder, NodeRecord, SiteEntry, Void
 
@@ -54,7 +54,12 @@ class SimRecords:
             self.entries[name] = SiteEntry(self.entries[name].site, node.id)
 
     def add_enrolment(self, enrolment: Enrolment) -> None:
-        self._done(lambda: self._enrolments.__setitem__(enrolment.digest, enrolment))
+        def add() -> None:
+            if any(known.id == enrolment.id for known in self._enrolments.values()):
+                raise AlreadyExists(f"there is an enrolment {enrolment.id}")
+            self._enrolments[enrolment.digest] = enrolment
+
+        self._done(add)
 
     def enrolments(self) -> list[Enrolment]:
         return self._done(lambda: list(self._enrolments.values()))
@@ -151,7 +156,7 @@ class SimRecords:
     # -- what is held to sell while a site is out of reach ---------------------------------------------------------
 
     def escrow_rules(self) -> list[EscrowRule]:
-        return self._done(lambda: list(self.rules.values()))
+        return self._done(lambda: sorted(self.rules.values(), key=lambda rule: rule.kind))
 
     def put_escrow_rule(self, rule: EscrowRule) -> None:
         def put() -> None:
@@ -199,7 +204,7 @@ class SimRecords:
 
     def _revoke(self, node: str, at: int) -> None:
         record = self.node_records.get(node)
-        if record is not None:
+        if record is not None and record.revoked_at is None:
             self.node_records[node] = msgspec.structs.replace(record, revoked_at=at)
             for name, entry in self.entries.items():
                 if entry.node == node:

@@ -43,7 +43,14 @@ class World:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Have something done that belongs to no process."""
-        return self.loop.create_task(work, context=self.outside())
+        task = self.loop.create_task(work, context=self.outside())
+        task.add_done_callback(self._look_at)
+        return task
+
+    def _look_at(self, task: asyncio.Task[Any]) -> None:
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            self.crashed("the simulation itself", fault)
 
     def outside(self) -> Context:
         """A context that is that of no process."""
