@@ -1,0 +1,1 @@
+"""Edge compute: tenants' code runs in the stores, on leases."""

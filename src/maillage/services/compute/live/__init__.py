@@ -1,0 +1,1 @@
+"""Follow-me sessions as a service: of tenants' apps, at the stores' own hosts."""
