@@ -15,6 +15,7 @@ class Category(Enum):
     INVALID = "invalid"  # readable, but not something that can be asked
     FORBIDDEN = "forbidden"
     MISSING = "missing"
+    TOO_LARGE = "too-large"  # more bytes than are taken
     REFUSED = "refused"  # a right ask that can't be met now
     LIMITED = "limited"  # a right ask that came too soon after others
     UNAVAILABLE = "unavailable"  # our fault; the same ask may work in a moment

@@ -88,7 +88,7 @@ def void(scribe: Scribe, site: str, tenant: str, key: str, lease_id: str | None 
     ledger = scribe.ledger
     granted = ledger.granted_key(tenant, key, scribe.now)
     known = lease_id if granted is None else granted.lease
-    lease = ledger.leases[known] if known else None
+    lease = ledger.leases.get(known) if known else None
     if lease is not None and (lease.is_active or lease.state in ("ended", "reclaimed")):
         # The key may have been granted at another site of this owner: then it stops there, in that site's sequence.
         end = max(lease.start, min(scribe.now, lease.end))

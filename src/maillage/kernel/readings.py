@@ -62,6 +62,13 @@ class Readings(ABC):
     def glance(self) -> View:
         """The ledger as it is at this moment, for hints."""
 
+    def parts_of(self, store: str) -> Sequence[str]:
+        """The sites of the ledger that together are a store."""
+        return (store,)
+
+    def _parts(self, wanted: LeaseFilter) -> Sequence[str]:
+        return () if wanted.site is None else self.parts_of(wanted.site)
+
     async def get_lease(self, lease_id: str, tenant: str | None) -> LeaseDocument:
         return await self.read(lambda view: shown(view, find_lease(view, lease_id, tenant)))
 
@@ -78,13 +85,17 @@ class Readings(ABC):
     async def list_leases(self, wanted: LeaseFilter, cursor: str | None, limit: int) -> Page[LeaseDocument]:
         def read(view: View) -> Page[LeaseDocument]:
             ledger = view.ledger
-            if wanted.site is not None:
-                entries: Any = ledger.leases_of_site.get(wanted.site, [])
+            parts = self._parts(wanted)
+            if len(parts) == 1:
+                entries: Any = ledger.leases_of_site.get(parts[0], [])
+            elif parts:
+                entries = ledger.leases.values()
             elif wanted.tenant is not None:
                 entries = ledger.leases_of_tenant.get(wanted.tenant, [])
             else:
                 entries = ledger.leases.values()
-            some: Page[Lease] = page(entries, lambda lease: _matches(lease, wanted), wanted, cursor, limit)
+            filters = (wanted, parts)
+            some: Page[Lease] = page(entries, lambda lease: _matches(lease, wanted, parts), filters, cursor, limit)
             return Page([shown(view, lease) for lease in some.items], some.next)
 
         return await self.read(read)
@@ -153,14 +164,15 @@ class Readings(ABC):
 
         def read(view: View) -> Page[UsageLine]:
             ledger, until = view.ledger, min(end, view.now)
+            parts = self._parts(wanted)
             entries: Any = ledger.leases.values()
             if wanted.tenant is not None:
                 entries = ledger.leases_of_tenant.get(wanted.tenant, [])
 
             def matches(lease: Lease) -> bool:
-                return _matches(lease, wanted) and usage_line(ledger, lease, start, until) is not None
+                return _matches(lease, wanted, parts) and usage_line(ledger, lease, start, until) is not None
 
-            some: Page[Lease] = page(entries, matches, (wanted, start, end), cursor, limit)
+            some: Page[Lease] = page(entries, matches, (wanted, parts, start, end), cursor, limit)
             lines = [usage_line(ledger, lease, start, until) for lease in some.items]
             return Page([line for line in lines if line is not None], some.next)
 
@@ -173,11 +185,11 @@ class Readings(ABC):
         )
 
 
-def _matches(lease: Lease, wanted: LeaseFilter) -> bool:
+def _matches(lease: Lease, wanted: LeaseFilter, sites: Sequence[str]) -> bool:
     return (
         (wanted.state is None or lease.state == wanted.state)
         and (wanted.tenant is None or lease.tenant == wanted.tenant)
-        and (wanted.site is None or lease.site == wanted.site)
+        and (wanted.site is None or lease.site in sites)
     )
 
 

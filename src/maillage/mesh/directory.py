@@ -40,7 +40,8 @@ class _Heard:
 
 
 class Directory:
-    """Read from the records at ``load``, and again whenever they changed."""
+    """Read from the records at ``load``, and again whenever they changed; after the first it may be asked from any
+    thread."""
 
     def __init__(self, records: MeshRecords, clock: Clock) -> None:
         self._records = records
@@ -49,18 +50,20 @@ class Directory:
         self.nodes: dict[str, NodeRecord] = {}
         self._sites_of: dict[str, list[str]] = {}
         self._heard: dict[str, _Heard] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._loading = asyncio.Lock()
         self._loaded_at = 0.0
 
     async def load(self) -> None:
         """Take over what the records say now."""
         async with self._loading:  # else one that read before a change could come to its end after one that read it
-            self._loaded_at = asyncio.get_running_loop().time()
+            self._loop = asyncio.get_running_loop()
+            self._loaded_at = self._time()
             await self._load()
 
     async def refresh(self) -> None:
         """The same, unless that was done a moment ago."""
-        if asyncio.get_running_loop().time() - self._loaded_at > REFRESH_S:
+        if self._time() - self._loaded_at > REFRESH_S:
             await self.load()
 
     async def _load(self) -> None:
@@ -110,7 +113,7 @@ class Directory:
     def heard(self, node: str, alive: Alive) -> None:
         """A sign of life came."""
         heard = self._heard.setdefault(node, _Heard())
-        heard.at = asyncio.get_running_loop().time()
+        heard.at = self._time()
         heard.alive = alive
         heard.skew_s = alive.now - self._clock.now()
 
@@ -129,7 +132,7 @@ class Directory:
         heard = self._heard.get(node)
         if heard is None or heard.at is None or self.is_revoked(node):
             return False
-        return asyncio.get_running_loop().time() - heard.at < OUT_OF_REACH_AFTER_S
+        return self._time() - heard.at < OUT_OF_REACH_AFTER_S
 
     def hubs(self) -> list[str]:
         """Names of the hubs that gave a sign of life lately."""
@@ -140,11 +143,14 @@ class Directory:
         heard = self._heard.get(node)
         return 0 if heard is None or heard.alive is None else heard.alive.end
 
+    def _time(self) -> float:
+        return (self._loop or asyncio.get_running_loop()).time()
+
     def status(self, node: str, position: Callable[[str], int], set_aside: dict[str, str]) -> NodeStatus:
         """All that is known of a node; ``position`` tells how far its events were applied."""
         heard = self._heard.get(node) or _Heard()
         alive = heard.alive
-        silent_s = None if heard.at is None else round(asyncio.get_running_loop().time() - heard.at, 1)
+        silent_s = None if heard.at is None else round(self._time() - heard.at, 1)
         return NodeStatus(
             node,
             len(self.sites_of(node)),

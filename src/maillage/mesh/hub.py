@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -34,9 +34,10 @@ from maillage.mesh.messages import (
     HubRequest,
     PolicyGiven,
     PolicyWanted,
+    ServiceWanted,
     SitesWanted,
 )
-from maillage.mesh.mirror import Mirror
+from maillage.mesh.mirror import Mirror, Told
 from maillage.mesh.node import Node
 from maillage.mesh.office import HubOffice
 from maillage.mesh.ports import Bus, MeshRecords, Message, Subscription
@@ -58,8 +59,9 @@ _requests = msgspec.json.Decoder(HubRequest)
 _packed = msgspec.msgpack.Encoder()
 _encoder = msgspec.json.Encoder()
 
-Refused = Callable[[str, str], None]
-"""Told of a node and of what it did that no honest node does; for the audit."""
+
+AnswerNode = Callable[[str, bytes], Awaitable[bytes]]
+"""What a service answers a node that asked it."""
 
 
 class OwnLedger(msgspec.Struct, frozen=True):
@@ -85,7 +87,7 @@ class Hub:
         records: MeshRecords,
         policy: Policy,
         make_id: Callable[[], str],
-        refused: Refused,
+        refused: Told,
         credentials: Credentials,
         headers: Headers = dict,
     ) -> None:
@@ -98,6 +100,10 @@ class Hub:
         )
         self.finder = Finder(lambda: self.mirror.ledger, policy, self._shut)
         announcer.subscribe(self.finder.listen)
+        self.services: dict[str, AnswerNode] = {}
+        """By name: they answer what nodes that own sites ask them."""
+        self.heeded: list[Callable[[str, Alive], None]] = []
+        """Called with each sign of life of a node of the chain."""
         self._bus = bus
         self._clock = clock
         self._refused = refused
@@ -186,6 +192,8 @@ class Hub:
             return
         self.directory.heard(node, alive)
         self.follower.told_end(node, alive.end)
+        for heed in self.heeded:
+            heed(node, alive)
 
     async def _is_known(self, node: str) -> bool:
         """Whether a node of the chain speaks; one that joined through another hub may not be in the directory yet."""
@@ -212,6 +220,8 @@ class Hub:
         if isinstance(request, SitesWanted):
             records = [self.directory.entries[site].site for site in self.directory.sites_of(node)]
             return _packed.encode(sites_page(records, request.after))
+        if isinstance(request, ServiceWanted):
+            return await self.services[request.service](node, request.body)  # no answer where it is not here
         return await self._history(node, request)
 
     def _renewed(self, node: str, public_key: str) -> str | None:

@@ -1,5 +1,6 @@
 """What travels over the bus. Asks and events as the kernel has them; docs/reference/bus.md lists the subjects."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -97,9 +98,9 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     detail: str
     extra: dict[str, Any] = {}
 
-    def refusal(self) -> Refusal:
-        """The refusal it was; ValueError for one that no owner gives, or none that is known here."""
-        kind = _KINDS.get(self.slug)
+    def refusal(self, kinds: Mapping[str, type[Refusal]] | None = None) -> Refusal:
+        """The refusal it was: one of ``kinds`` by slug, or those of owners of ledgers. ValueError for any other."""
+        kind = (_KINDS if kinds is None else kinds).get(self.slug)
         if kind is None:
             raise ValueError(f"an owner does not refuse with {self.slug[:64]!r}")
         refusal = kind.__new__(kind)
@@ -129,11 +130,13 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Alive(msgspec.Struct, frozen=True):
-    """A node's sign of life: where its journal ends, and what its clock shows (seconds UTC)."""
+    """A node's sign of life: where its journal ends, and what its clock shows (seconds UTC). ``notes`` are a word of
+    each of its services that has something to say, another one whenever there is more."""
 
     end: int
     now: int
     version: str
+    notes: dict[str, str] = {}
 
 
 class EventsWanted(msgspec.Struct, frozen=True):
@@ -201,7 +204,14 @@ class SitesGiven(msgspec.Struct, frozen=True):
     more: bool
 
 
-HubRequest = PolicyWanted | CredentialsWanted | HistoryWanted | SitesWanted
+class ServiceWanted(msgspec.Struct, frozen=True, tag="service"):
+    """Asks what a service at the hub answers, in words of its own: the mesh only carries them."""
+
+    service: str
+    body: bytes
+
+
+HubRequest = PolicyWanted | CredentialsWanted | HistoryWanted | SitesWanted | ServiceWanted
 
 
 def lease_subject(site: str) -> str:

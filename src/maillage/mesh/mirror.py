@@ -76,9 +76,9 @@ class Mirror:
         return self._applied.get(node, 0)
 
     @property
-    def holders(self) -> int:
-        """How many hubs have holdings of their own."""
-        return sum(node.startswith(HOLDING) for node in self._applied)
+    def holders(self) -> list[str]:
+        """The hubs that have holdings of their own."""
+        return [node.removeprefix(HOLDING) for node in self._applied if node.startswith(HOLDING)]
 
     def expected(self, node: str) -> int:
         """The same, counting what is still in the queue."""

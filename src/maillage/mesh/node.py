@@ -31,6 +31,8 @@ from maillage.mesh.service import SiteService
 log = logging.getLogger(__name__)
 
 ALIVE_EVERY_S = 2.0
+NEWS_APART_S = 0.02
+"""What services have to say within this goes into one sign of life."""
 LOOK_FOR_LINE_S = 0.2
 """How often a node without a line looks whether it has one: then it gives a sign of life, and asks, at once."""
 POLICY_EVERY_S = 60.0
@@ -68,7 +70,10 @@ class Node:
         self._take_policy = take_policy
         self._service = SiteService(office, keeper.journal, bus)
         self._history = HistoryReader(node_id, keeper, office, bus)
+        self._notes: dict[str, str] = {}
+        self._alive_due = asyncio.Event()
         self._policy_due = asyncio.Event()
+        self._serving = asyncio.Event()
         self._subscription: Subscription | None = None
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -92,13 +97,19 @@ class Node:
         if self._subscription is not None:
             await self._subscription.stop()
 
+    def note(self, service: str, word: str) -> None:
+        """Have the signs of life say this of a service, the next one at once."""
+        self._notes[service] = word
+        self._alive_due.set()
+
     async def serve(self, sites: list[str]) -> None:
         """Answer for these sites too."""
         await self._service.serve(sites)
 
     async def _begin(self) -> None:
         """Serve the sites that are here, and first get those that are not."""
-        await self._serve_at_last([site for site in self.sites if site in self._keeper.ledger.sites])
+        if here := [site for site in self.sites if site in self._keeper.ledger.sites]:
+            await self._serve_at_last(here)
         while missing := [site for site in self.sites if site not in self._keeper.ledger.sites]:
             try:
                 await self._history.fetch(missing)
@@ -112,20 +123,28 @@ class Node:
     async def _serve_at_last(self, sites: list[str]) -> None:
         while True:
             try:
-                return await self.serve(sites)
+                await self.serve(sites)
+                self._serving.set()
+                return
             except Exception:
                 log.exception("%d sites can't be served yet", len(sites))
                 await asyncio.sleep(RETRY_S)
 
     async def _live(self) -> None:
+        """Signs of life, from when asks are answered: a hub that asked earlier would take the node for lost again."""
+        await self._serving.wait()
         while True:
             connected = self._bus.connected
+            self._alive_due.clear()
             try:
-                alive = Alive(self._keeper.journal.end(), self._clock.now(), __version__)
+                alive = Alive(self._keeper.journal.end(), self._clock.now(), __version__, self._notes)
                 await self._bus.send(alive_subject(self.id), _encoder.encode(alive))
             except Exception:
                 log.exception("no sign of life could be given")
-            await asyncio.sleep(ALIVE_EVERY_S if connected else LOOK_FOR_LINE_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ALIVE_EVERY_S if connected else LOOK_FOR_LINE_S):
+                    await self._alive_due.wait()
+                    await asyncio.sleep(NEWS_APART_S)
 
     async def _keep_policy(self, take: TakePolicy) -> None:
         while True:

@@ -108,8 +108,13 @@ class HubOffice(Office):
 
     def nearest_sites(self, lat: float, lon: float, limit: int) -> list[NearSite]:
         """Stores only: each hub's holding lies where its store does."""
-        found = super().nearest_sites(lat, lon, limit * (1 + self._mirror.holders))
+        found = super().nearest_sites(lat, lon, limit * (1 + len(self._mirror.holders)))
         return [near for near in found if HOLDING not in near.site.id][:limit]
+
+    def parts_of(self, store: str) -> Sequence[str]:
+        """With what hubs hold there to sell while it is out of reach."""
+        known = self._mirror.ledger.sites
+        return (store, *(held for hub in self._mirror.holders if (held := f"{store}{HOLDING}{hub}") in known))
 
     async def get_site(self, site_id: str) -> Site:
         entry = self._directory.entries.get(site_id)

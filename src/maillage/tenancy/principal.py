@@ -16,13 +16,18 @@ OPERATOR_TENANT = "operator"
 
 class Principal(msgspec.Struct, frozen=True):
     """``credential`` names the key (``key:<id>``) or the holder of a token (``oidc:<issuer's host>:<subject>``); from
-    ``expires_at`` (seconds UTC) on it proves nothing. ``bucket`` bounds how often it may ask, None not at all."""
+    ``expires_at`` (seconds UTC) on it proves nothing. ``bucket`` bounds how often it may ask, None not at all.
+
+    ``scopes`` are those of a token, None where all are given, as keys do. ``device`` is the address of the device that
+    a token stands for, "" where it stands for none."""
 
     tenant: str
     role: str
     credential: str = ""
     expires_at: int = FOREVER
     bucket: Bucket | None = None
+    scopes: frozenset[str] | None = None
+    device: str = ""
 
     @property
     def sees(self) -> str | None:

@@ -19,7 +19,8 @@ class OidcSettings(msgspec.Struct, frozen=True):
     """``discovery`` is where the issuer describes itself, ``issuer`` what ``iss`` must be, perhaps with DIRECTORY for
     the id in the tenant claim. A token must be for one of ``audiences``.
 
-    The claims are named: who the holder is, which tenant, which roles, which scopes. A token with scopes must have
+    The claims are named: who the holder is, which tenant, which roles, which scopes; and, where it is set, at which
+    address the device is that the token was given for. A token with scopes must have
     ``scope``, where that is set; one without is let through only where ``apps_have_no_scope``. ``any_of`` are claims
     of which one must be there. Where any directory may issue, only ``operator_directory`` makes operators.
     """
@@ -31,6 +32,7 @@ class OidcSettings(msgspec.Struct, frozen=True):
     tenant_claim: str = "tenant"
     roles_claim: str = "roles"
     scope_claim: str = "scope"
+    device_claim: str = ""
     scope: str | None = None
     apps_have_no_scope: bool = False
     any_of: tuple[str, ...] = ()
@@ -60,7 +62,7 @@ _PRESETS: dict[str, dict[str, object]] = {
         "any_of": ("azp", "appid"),
     },
 }
-_CLAIMS = ("subject_claim", "tenant_claim", "roles_claim", "scope_claim")
+_CLAIMS = ("subject_claim", "tenant_claim", "roles_claim", "scope_claim", "device_claim")
 
 
 def oidc_from(environ: Mapping[str, str]) -> OidcSettings | None:

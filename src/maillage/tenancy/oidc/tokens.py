@@ -85,9 +85,14 @@ class Tokens:
             raise NotAllowed(
                 f"the token lacks the scope {settings.scope} (claim {settings.scope_claim})", holder=credential
             )
+        # What an application gets for itself has its scopes among the roles.
+        given = (
+            frozenset(roles if scopes is None and settings.apps_have_no_scope else words(scopes)),
+            self._device(claims),
+        )
         directory = named(claims, settings.tenant_claim)
         if OPERATOR_ROLE in roles and settings.may_operate(directory):
-            return Principal(OPERATOR_TENANT, "operator", credential, expires_at, self._bucket(credential))
+            return Principal(OPERATOR_TENANT, "operator", credential, expires_at, self._bucket(credential), *given)
         if TENANT_ROLE not in roles:
             raise NotAllowed(
                 f"the token has neither the role {OPERATOR_ROLE} nor {TENANT_ROLE} (claim {settings.roles_claim})"
@@ -101,7 +106,11 @@ class Tokens:
                 "enter it",
                 holder=credential,
             )
-        return Principal(tenant.id, "tenant", credential, expires_at, self._bucket(credential))
+        return Principal(tenant.id, "tenant", credential, expires_at, self._bucket(credential), *given)
+
+    def _device(self, claims: dict[str, Any]) -> str:
+        device = named(claims, self._settings.device_claim) if self._settings.device_claim else None
+        return device if isinstance(device, str) else ""
 
     def _bucket(self, credential: str) -> Bucket | None:
         """One for all tokens of a holder: a new token is no new allowance."""
