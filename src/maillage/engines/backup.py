@@ -9,14 +9,14 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from errno import EEXIST, ENOENT
 from pathlib import Path
 
 import maillage
 from maillage.engines.backup_archive import Manifest, Member, digest_of_file, pack, unpack
 from maillage.engines.file_snapshots import FileSnapshots
-from maillage.engines.folder_layout import DATABASES, JOURNAL, RECORDS, SETTINGS, SNAPSHOTS
+from maillage.engines.folder_layout import BLOBS, DATABASES, JOURNAL, RECORDS, SETTINGS, SNAPSHOTS, is_blob
 from maillage.engines.folder_lock import FolderLock
 from maillage.kernel.times import format_time
 
@@ -54,6 +54,7 @@ def back_up(
         for name in SETTINGS:
             if (folder / name).is_file():
                 _copy(folder / name, staged / name)
+        _link_blobs(folder, staged)
         manifest = Manifest(
             maillage=maillage.__version__,
             sqlite=sqlite3.sqlite_version,
@@ -136,6 +137,20 @@ def _copy_snapshot(folder: Path, staged: Path, where: str, end: int) -> None:
         except FileNotFoundError:  # a newer one has just taken its place
             continue
         return
+
+
+def _link_blobs(folder: Path, staged: Path) -> None:
+    """After the records, so that what they name is there. Blobs never change, so a second name is as good as a copy;
+    only on another file system there is none."""
+    blobs = [blob for blob in (folder / BLOBS).glob("*") if is_blob(f"{BLOBS}/{blob.name}")]
+    for blob in blobs:
+        to = staged / BLOBS / blob.name
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # its last version has just been deleted
+            try:
+                os.link(blob, to)
+            except OSError:
+                _copy(blob, to)
 
 
 def _copy(path: Path, to: Path) -> None:

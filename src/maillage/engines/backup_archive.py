@@ -21,7 +21,8 @@ from maillage.engines.folder_layout import belongs
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MANIFEST_MAX = 1 << 20
+MANIFEST_MAX = 16 << 20
+"""Bytes: some 70,000 members."""
 TAIL_MAX = 1 << 20
 """Bytes that may follow the last member: tar pads its end."""
 CHUNK = 1 << 20

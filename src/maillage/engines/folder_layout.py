@@ -2,7 +2,7 @@
 
 A chain that owns its ledgers has a journal, and records unless a database server has them. A hub's journal is that of
 its mirror; the one of its holdings is in a folder below, as are the keys that speak for the chain on its bus. A node
-has its settings and its own key beside its journal.
+has its settings and its own key beside its journal. What tenants uploaded is in files named by their content.
 """
 
 import re
@@ -23,9 +23,17 @@ SETTINGS = (
     "node.nk",
     "node.creds",
 )
+BLOBS = "blobs"
+"""Where what was uploaded is."""
+_BLOB = re.compile(rf"{BLOBS}/[0-9a-f]{{64}}")
 _SNAPSHOT = re.compile(rf"({'|'.join(SNAPSHOTS.values())})/\d{{20}}\.snapshot")
 
 
 def belongs(name: str) -> bool:
     """Whether a data folder may have a file of this name, relative to it."""
-    return name in DATABASES or name in SETTINGS or _SNAPSHOT.fullmatch(name) is not None
+    return name in DATABASES or name in SETTINGS or any(each.fullmatch(name) for each in (_SNAPSHOT, _BLOB))
+
+
+def is_blob(name: str) -> bool:
+    """Whether a file of this name, relative to the folder, is one that its content gives the name."""
+    return _BLOB.fullmatch(name) is not None

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from itertools import count
 
 from maillage.engines.bus_rules import (
-    HEARD_WAITING_MAX,
     SERVED_AT_ONCE_MAX,
     check_body,
     check_collector,
@@ -19,6 +18,7 @@ from maillage.engines.bus_rules import (
     check_subject,
     matches,
 )
+from maillage.engines.hearing import Hearing
 from maillage.engines.inproc_carriage import Carriage, Collector, Parcel
 from maillage.mesh.ports import Hear, Message, Serve, Subscription, Unreachable
 
@@ -169,38 +169,18 @@ class _Service:
 
 class _Listener:
     def __init__(self, bus: InprocBus, pattern: str, handler: Hear) -> None:
-        self._bus, self._pattern, self._handler = bus, pattern, handler
-        self._waiting: asyncio.Queue[Message] = asyncio.Queue()
-        self._stopped = self._busy = False
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._bus, self._pattern, self._hearing = bus, pattern, Hearing(handler)
 
     def take(self, message: Message) -> None:
-        if (
-            self._bus.connected
-            and matches(self._pattern, message.subject)
-            and self._waiting.qsize() < HEARD_WAITING_MAX
-        ):
-            self._waiting.put_nowait(message)
+        if self._bus.connected and matches(self._pattern, message.subject):
+            self._hearing.take(message)
 
     def running(self) -> list[asyncio.Task[None]]:
-        return [] if self._task.done() else [self._task]
+        return self._hearing.running()
 
     async def stop(self) -> None:
-        self._stopped = True
-        if not self._busy:
-            self._task.cancel()
+        self._hearing.end()
         self._bus.forget(self)
-
-    async def _run(self) -> None:
-        while not self._stopped:
-            message = await self._waiting.get()
-            self._busy = True
-            try:
-                await self._handler(message)
-            except Exception:
-                _log.exception("a message on %s was not heard: its handler failed", message.subject)
-            finally:
-                self._busy = False
 
 
 class _Collecting:

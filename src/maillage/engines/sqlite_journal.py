@@ -28,6 +28,9 @@ class SqliteJournal:
             " source TEXT NOT NULL DEFAULT '', source_end INTEGER NOT NULL DEFAULT 0)"
         )
         _add_source_columns(self._db)
+        # A process killed between a write and its sync leaves a batch that may be in the page cache only. It is seen
+        # from now on, and answers may rest on it: a checkpoint syncs it first.
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self._end = self._read_end()
 
     def append(self, *batches: Batch) -> None:

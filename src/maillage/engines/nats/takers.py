@@ -7,7 +7,8 @@ from contextlib import suppress
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from maillage.engines.bus_rules import HEARD_WAITING_MAX, SERVED_AT_ONCE_MAX, check_body
+from maillage.engines.bus_rules import SERVED_AT_ONCE_MAX, check_body
+from maillage.engines.hearing import Hearing
 from maillage.engines.nats.line import Line, Wish
 from maillage.mesh.ports import Hear, Message, Serve
 
@@ -62,32 +63,15 @@ class Listening:
     """Hears the messages on one subject, one after another, also across connections."""
 
     def __init__(self, line: Line, subject: str, handler: Hear) -> None:
-        self._line, self._handler = line, handler
+        self._line, self._hearing = line, Hearing(handler)
         self.wish = Wish(subject, "", self._take)
-        self._waiting: asyncio.Queue[Message] = asyncio.Queue()
-        self._stopped = self._busy = False
-        self._task = asyncio.get_running_loop().create_task(self._run())
 
     def running(self) -> list[asyncio.Task[None]]:
-        return [] if self._task.done() else [self._task]
+        return self._hearing.running()
 
     async def stop(self) -> None:
-        self._stopped = True
-        if not self._busy:
-            self._task.cancel()
+        self._hearing.end()
         await self._line.withdraw(self.wish)
 
     async def _take(self, message: Msg) -> None:
-        if self._waiting.qsize() < HEARD_WAITING_MAX:
-            self._waiting.put_nowait(message_of(message))
-
-    async def _run(self) -> None:
-        while not self._stopped:
-            message = await self._waiting.get()
-            self._busy = True
-            try:
-                await self._handler(message)
-            except Exception:
-                _log.exception("a message on %s was not heard: its handler failed", message.subject)
-            finally:
-                self._busy = False
+        self._hearing.take(message_of(message))

@@ -188,3 +188,80 @@ deliveries = sa.Table(
     sa.Index("deliveries_state", "webhook", "state", "number"),
     sa.Index("deliveries_settled_at", "settled_at"),
 )
+
+apps = sa.Table(
+    "apps",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Index("apps_tenant", "tenant"),
+)
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    sa.Column("app", sa.Text, sa.ForeignKey("apps.id"), nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("needs_memory_bytes", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("app", "digest"),
+    sa.Index("versions_digest", "digest"),
+)
+deployments = sa.Table(
+    "deployments",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("app", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.ForeignKeyConstraint(["app", "digest"], ["versions.app", "versions.digest"]),
+    sa.Index("deployments_app", "app", "digest"),
+    sa.Index("deployments_tenant", "tenant"),
+)
+instances = sa.Table(
+    "instances",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("deployment", sa.Text, nullable=False),
+    sa.Column("app", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("instances_deployment", "deployment"),
+    sa.Index("instances_app", "app"),
+)
+
+camara = sa.Table(
+    "camara",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("unique", sa.Text, nullable=False, unique=True),
+    sa.Column("parent", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("camara_kind", "kind", "tenant", "created_at"),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("app", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("device", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("plan", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.LargeBinary),
+    sa.ForeignKeyConstraint(["app", "digest"], ["versions.app", "versions.digest"]),
+    sa.UniqueConstraint("app", "device"),
+    sa.Index("sessions_version", "app", "digest"),
+)
