@@ -44,29 +44,40 @@ DATABASE_URL = "MAILLAGE_DATABASE_URL"
 HUB_FILE = "hub.json"
 
 
-def open_chain(folder: Path) -> Chain:
+def open_chain(folder: Path, runs_code: bool = False) -> Chain:
     """What lives in a folder: a hub, or a chain that owns its ledgers; new and empty where there is nothing.
 
-    FolderInUse if it has an owner. The records are where MAILLAGE_DATABASE_URL says, or in the folder.
+    FolderInUse if it has an owner. The records are where MAILLAGE_DATABASE_URL says, or in the folder. With
+    ``runs_code`` tenants' code runs in it, or where it is a hub's in the stores, at its bidding.
     """
-    return open_hub(folder) if (folder / HUB_FILE).exists() else open_local(folder)
+    return (
+        open_hub(folder, runs_code=runs_code)
+        if (folder / HUB_FILE).exists()
+        else open_local(folder, runs_code=runs_code)
+    )
 
 
-def open_local(folder: Path, clock: Clock | None = None, database_url: str | None = None) -> LocalChain:
+def open_local(
+    folder: Path, clock: Clock | None = None, database_url: str | None = None, runs_code: bool = False
+) -> LocalChain:
     """A chain that owns all its ledgers. The records are where ``database_url`` says, or where that is None
     MAILLAGE_DATABASE_URL, or in the folder."""
     if (folder / HUB_FILE).exists():
         raise Invalid("folder", f"{folder} is a hub's: its ledgers are in the stores")
-    return LocalChain(folder, clock or SystemClock(), _database_url() if database_url is None else database_url)
+    url = _database_url() if database_url is None else database_url
+    return LocalChain(folder, clock or SystemClock(), url, runs_code)
 
 
-def open_hub(folder: Path, servers: Sequence[str] = (), node_servers: Sequence[str] = ()) -> "HubChain":
-    """The hub that lives in a folder, a new one where there is nothing; ``servers`` are where it finds the bus."""
+def open_hub(
+    folder: Path, servers: Sequence[str] = (), node_servers: Sequence[str] = (), runs_code: bool = False
+) -> "HubChain":
+    """The hub that lives in a folder, a new one where there is nothing; ``servers`` are where it finds the bus. With
+    ``runs_code`` it takes tenants' code, and has it run in the stores."""
     from maillage.bootstrap.hub import HubChain, HubSettings
 
     if not (folder / HUB_FILE).exists() and (folder / "journal.db").exists():
         raise Invalid("folder", f"{folder} has ledgers of its own; a hub needs another one")
-    return HubChain(folder, SystemClock(), _database_url(), HubSettings(folder, servers, node_servers))
+    return HubChain(folder, SystemClock(), _database_url(), HubSettings(folder, servers, node_servers), runs_code)
 
 
 def open_node(folder: Path, settings: "NodeSettings", servers: Sequence[str] = ()) -> "NodeChain":

@@ -6,8 +6,9 @@ import logging
 import os
 import threading
 from abc import ABC, abstractmethod
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from maillage.engines.file_snapshots import FileSnapshots
 from maillage.engines.folder_lock import FolderLock
@@ -25,6 +26,7 @@ from maillage.kernel.writer import Writer
 from maillage.mesh.enrolment import Enrolments
 from maillage.mesh.hub import Hub
 from maillage.mesh.node import Node
+from maillage.services.compute.errors import NoCodeHere
 from maillage.tenancy.access import Access
 from maillage.tenancy.audit import Audit
 from maillage.tenancy.follower import Follower
@@ -34,6 +36,10 @@ from maillage.tenancy.oidc.keys import IssuerKeys
 from maillage.tenancy.oidc.settings import oidc_from
 from maillage.tenancy.oidc.tokens import Tokens
 from maillage.tenancy.quotas import Quotas
+
+if TYPE_CHECKING:
+    from maillage.bootstrap.compute import Compute
+    from maillage.bootstrap.hub_compute import HubCompute
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +113,15 @@ class Chain(ABC):
     def ledger(self) -> Ledger:
         """What is known of all sites at this moment."""
         return self.office.glance().ledger
+
+    @cached_property
+    def compute(self) -> "Compute | HubCompute":
+        """Tenants' code, here or in the stores; NoCodeHere where this process has to do with none. Who has sets it."""
+        raise NoCodeHere("this server runs no code: ask the node of a store, or a chain that 'maillage up' serves")
+
+    @property
+    def runs_code(self) -> bool:
+        return "compute" in self.__dict__
 
     @property
     def connected(self) -> bool:

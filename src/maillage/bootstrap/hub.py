@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maillage.bootstrap.chain import Chain, Mesh
 from maillage.bootstrap.ledger import OwnedLedger
@@ -21,7 +22,11 @@ from maillage.kernel.prices import PriceBook
 from maillage.kernel.spans import inject
 from maillage.mesh.enrolment import Enrolments
 from maillage.mesh.hub import Hub, OwnLedger
+from maillage.tenancy.authority import authority
 from maillage.tenancy.principal import Principal
+
+if TYPE_CHECKING:
+    from maillage.bootstrap.hub_compute import HubCompute
 
 HUB_FILE = "hub.json"
 IDENTITY_FOLDER = "nats"
@@ -49,9 +54,13 @@ class HubSettings:
 class HubChain(Chain):
     """The folder holds the mirror's journal; the ledger of what the hub holds in escrow is in a folder below."""
 
-    def __init__(self, folder: Path, clock: Clock, database_url: str, settings: HubSettings) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, database_url: str, settings: HubSettings, runs_code: bool = False
+    ) -> None:
+        trusted = authority()  # first: nothing is open yet that would stay so
         super().__init__(folder, clock, database_url)
         self.settings = settings
+        self._authority = trusted
         self._announcer = Announcer()
         self.mirrored = SqliteJournal(folder)
         self._taker = SnapshotTaker(folder, self._announcer, lambda: self._hub.mirror.ledger)
@@ -60,6 +69,8 @@ class HubChain(Chain):
         self.writer = self._holdings.writer
         self._identity = chain_identity(folder)
         self._renewing: asyncio.Task[None] | None = None
+        self._runs_code = runs_code
+        self._compute: HubCompute | None = None
 
     async def _start(self) -> None:
         from maillage.engines.records.mesh import SqlMeshRecords
@@ -68,7 +79,12 @@ class HubChain(Chain):
         self._loop = asyncio.get_running_loop()
         self.writer.start()
         self._bus = await NatsBus.connect(
-            settings.servers, settings.hub_id, self._credentials(), hub_inbox(settings.hub_id), wait=False
+            settings.servers,
+            settings.hub_id,
+            self._credentials(),
+            hub_inbox(settings.hub_id),
+            wait=False,
+            ca=self._authority,
         )
         await self._bus.ensure_stream()
         records = SqlMeshRecords(self.database)
@@ -100,17 +116,28 @@ class HubChain(Chain):
         self.readiness.add("writer", lambda: self.writer.submit(lambda _: None))
         self.readiness.add("bus", self._require_bus)
         self.readiness.add("mirror", self._require_mirror)
+        if self._runs_code:
+            from maillage.bootstrap.hub_compute import HubCompute
+
+            self.compute = self._compute = HubCompute(self.folder, self.database, self._hub, self._bus, self.clock)
+            await self._compute.prepare()
         await self._hub.start()
+        if self._compute is not None:
+            await self._compute.start()
         self._renewing = asyncio.get_running_loop().create_task(self._renew())
 
     async def _stop(self) -> None:
         if self._renewing is not None:
             self._renewing.cancel()
+        if self._compute is not None:
+            await self._compute.stop()
         await self._hub.stop()
         await self._bus.close()
         await self.writer.stop()
 
     def _close_ledgers(self) -> None:
+        if self._compute is not None:
+            self._compute.close()
         if self.mesh is not None:
             self._taker.stop()
         self.mirrored.close()

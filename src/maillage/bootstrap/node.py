@@ -20,6 +20,11 @@ from maillage.mesh.enrolment import Joined
 from maillage.mesh.messages import CredentialsGiven, CredentialsWanted, hub_subject
 from maillage.mesh.node import Node
 from maillage.mesh.ports import Unreachable
+from maillage.services.compute.carriage.code import HubCode
+from maillage.services.compute.carriage.messages import SERVICE
+from maillage.services.compute.carriage.reporting import Reporting
+from maillage.services.compute.carriage.service import InstanceService
+from maillage.tenancy.authority import authority
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +84,11 @@ class NodeChain(LocalChain):
     """Runs with or without a hub. ``servers`` replace those that the hub named: a leaf server in the store, say."""
 
     def __init__(self, folder: Path, clock: Clock, settings: NodeSettings, servers: Sequence[str]) -> None:
-        super().__init__(folder, clock, "")
+        trusted = authority()  # first: nothing is open yet that would stay so
+        super().__init__(folder, clock, "", runs_code=True)
         self.settings = settings
         self._servers = list(servers) or settings.servers
+        self._authority = trusted
 
     async def _start(self) -> None:
         await super()._start()
@@ -93,6 +100,7 @@ class NodeChain(LocalChain):
             credentials if credentials.exists() else None,
             node_inbox(settings.node),
             wait=False,
+            ca=self._authority,
         )
         self.node = Node(
             settings.node,
@@ -104,11 +112,14 @@ class NodeChain(LocalChain):
             self._bus,
             self._take_policy,
         )
+        self._instances = self._instance_service(self.node)
+        await self._instances.start()
         await self.node.start()
         self._renewing = asyncio.get_running_loop().create_task(self._renew(credentials))
 
     async def _stop(self) -> None:
         self._renewing.cancel()
+        await self._instances.stop()
         if self.node is not None:
             await self.node.stop()
         await self._bus.close()
@@ -118,6 +129,16 @@ class NodeChain(LocalChain):
     def connected(self) -> bool:
         """A node that is not goes on all the same."""
         return self._bus.connected
+
+    def _instance_service(self, node: Node) -> InstanceService:
+        """By which hubs have tenants' code run at this node's sites."""
+        compute = self.own_compute
+        assert compute is not None, "a node always runs code"
+        compute.code.fetch = HubCode(self._bus, node.id).fetch
+        reporting = Reporting(compute.host, lambda word: node.note(SERVICE, word))
+        return InstanceService(
+            node.id, node.sites, compute.host, compute.logs, reporting, compute.code.keep_only, self._bus
+        )
 
     def _take_policy(self, kinds: tuple[Kind, ...], book: PriceBook) -> None:
         for kind in kinds:

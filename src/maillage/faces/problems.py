@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+import maillage.services.compute.errors  # noqa: F401  a refusal is in the catalogue once its module is imported
 from maillage.kernel.errors import Category, Refusal, all_refusals
 
 TYPE_PREFIX = "/problems/"
@@ -16,6 +17,7 @@ STATUS = {
     Category.INVALID: 422,
     Category.FORBIDDEN: 403,
     Category.MISSING: 404,
+    Category.TOO_LARGE: 413,
     Category.REFUSED: 409,
     Category.LIMITED: 429,
     Category.UNAVAILABLE: 503,
@@ -36,12 +38,14 @@ DOOR_PROBLEMS = {
     401: ProblemType("no-key", "A key is needed", 401, "Send 'Authorization: Bearer KEY' with a key that is in force."),
     404: ProblemType("no-such-address", "There is no such address", 404, "See /openapi.json for the addresses."),
     405: ProblemType("wrong-method", "This address has no such method", 405, "The Allow header lists its methods."),
+    408: ProblemType("too-slow", "The request did not come in time", 408, "Send the body without long pauses."),
     413: ProblemType("too-large", "The request is too large", 413, "Split it; the limits are in the API reference."),
     415: ProblemType(
         "wrong-type",
         "The body is of the wrong type",
         415,
-        "Send application/json (text/csv or application/geo+json for sites).",
+        "Send application/json (text/csv or application/geo+json for sites, application/wasm or application/x-tar for"
+        " versions of apps).",
     ),
     500: ProblemType(
         "internal", "Something broke here", 500, "Nothing was kept. Try again, and report it if it stays."

@@ -4,14 +4,14 @@ With MAILLAGE_SERVER and MAILLAGE_KEY set it is a client of that server. Otherwi
 here and calls the very same application without a socket, so that a command can't behave differently in the two.
 """
 
-import json as json_text
 import os
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from urllib.parse import quote, urlsplit
 
+from maillage.client.verbs import Verbs
 from maillage.faces.cli.failures import DEBUG, Problem, own_problem
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ HOME, SERVER, KEY = "MAILLAGE_HOME", "MAILLAGE_SERVER", "MAILLAGE_KEY"
 TIMEOUT_S = 60.0
 IMPORT_TIMEOUT_S = 600.0
 PAGE_MAX = 1_000
+CHUNK_BYTES = 1 << 18
 
 
 def home() -> Path:
@@ -33,11 +34,13 @@ def home() -> Path:
     return Path(os.environ.get(HOME) or ".maillage")
 
 
-class Api:
-    """A context manager; ``call`` answers one request. ``chain`` is None where a server is asked."""
+class Api(Verbs):
+    """A context manager; ``call`` answers one request. ``chain`` is None where a server is asked; with ``runs_code`` a
+    chain that is opened here runs what tenants deployed, for as long as it is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, runs_code: bool = False) -> None:
         self.chain: Chain | None = None
+        self._runs_code = runs_code
         self._server = os.environ.get(SERVER, "")
         self._client: httpx.Client | httpx.AsyncClient
         self._runner: asyncio.Runner | None = None
@@ -55,37 +58,10 @@ class Api:
         if self.chain is None:
             self._client.close()  # type: ignore[union-attr]
             return
-        self.run(self._client.aclose())  # type: ignore[union-attr]
-        self.run(self.chain.__aexit__())
+        self.work(self._client.aclose())  # type: ignore[union-attr]
+        self.work(self.chain.__aexit__())
         if self._runner is not None:
             self._runner.close()
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        params: dict[str, Any] | None = None,
-        content: bytes | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Any:
-        """The document that answers a request, None for an empty one. Problem where it is refused."""
-        import httpx
-
-        headers = dict(headers or {})
-        if json is not None:
-            content = json_text.dumps(json, allow_nan=False).encode()
-            headers["Content-Type"] = "application/json"
-        params = {name: value for name, value in (params or {}).items() if value is not None}
-        try:
-            asked = self._client.request(method, path, params=params, content=content, headers=headers)
-            response = asked if isinstance(asked, httpx.Response) else self.run(asked)
-        except httpx.TimeoutException:
-            raise own_problem("unreachable", f"{self._server} did not answer in time") from None
-        except httpx.TransportError as fault:
-            raise own_problem("unreachable", f"{self._server}: {fault or type(fault).__name__}") from None
-        return self._document(response)
 
     def page(self, path: str, params: dict[str, Any], limit: int, cursor: str | None, everything: bool) -> Any:
         """``{"items", "next"}``: as many as asked for, or with ``everything`` all there are.
@@ -101,7 +77,30 @@ class Api:
             if cursor is None or (len(items) >= limit and not everything):
                 return {"items": items, "next": cursor}
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any] | None,
+        content: bytes | Path | None,
+        headers: dict[str, str],
+    ) -> "httpx.Response":
+        import httpx
+
+        with ExitStack() as opened:
+            body: Any = content
+            if isinstance(content, Path):
+                file = opened.enter_context(content.open("rb"))
+                body = file if self.chain is None else _chunks(file)
+            try:
+                asked = self._client.request(method, path, params=params, content=body, headers=headers)
+                return asked if isinstance(asked, httpx.Response) else self.work(asked)
+            except httpx.TimeoutException:
+                raise own_problem("unreachable", f"{self._server} did not answer in time") from None
+            except httpx.TransportError as fault:
+                raise own_problem("unreachable", f"{self._server}: {fault or type(fault).__name__}") from None
+
+    def work(self, work: Coroutine[Any, Any, T]) -> T:
         """Run what only the chain in this process can be asked for."""
         if self._runner is None:
             raise RuntimeError("there is no chain in this process")
@@ -115,9 +114,9 @@ class Api:
         from maillage.faces.http.app import build_app
 
         _log_without_tracebacks()
-        self.chain = open_folder(home())
+        self.chain = open_folder(home(), self._runs_code)
         self._runner = asyncio.Runner()
-        self.run(self.chain.__aenter__())
+        self.work(self.chain.__aenter__())
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(build_app(self.chain)),  # type: ignore[arg-type]
             base_url="http://chain",
@@ -125,17 +124,17 @@ class Api:
             timeout=None,  # noqa: S113  there is no network in between
         )
 
-    def _document(self, response: "httpx.Response") -> Any:
-        try:
-            document = response.json() if response.content else None
-        except ValueError:
-            document = response
+    def _problem(self, document: dict[str, Any]) -> Problem:
+        return Problem(document)
+
+    def _stranger(self, response: "httpx.Response") -> Problem:
         told = response.headers.get("content-type", "").partition(";")[0]
-        if told == "application/problem+json" and isinstance(document, dict):
-            raise Problem(document)
-        if document is response or not response.is_success:
-            raise own_problem("no-maillage", f"{self._server} answered {response.status_code} with {told or 'nothing'}")
-        return document
+        return own_problem("no-maillage", f"{self._server} answered {response.status_code} with {told or 'nothing'}")
+
+
+async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
 
 
 def path(*parts: str) -> str:
@@ -146,12 +145,12 @@ def path(*parts: str) -> str:
     return "/v1/" + "/".join(quote(part, safe="~") for part in parts)
 
 
-def open_folder(folder: Path) -> "Chain":
-    """The chain of a data folder, or the problem that it can't be had."""
+def open_folder(folder: Path, runs_code: bool = False) -> "Chain":
+    """The chain of a data folder, with tenants' code if that is asked for, or the problem that it can't be had."""
     with folder_faults(folder):
         from maillage.bootstrap import open_chain
 
-        return open_chain(folder)
+        return open_chain(folder, runs_code)
 
 
 @contextmanager
@@ -189,6 +188,8 @@ def _log_without_tracebacks() -> None:
 def _remote_client(server: str, key: str) -> "httpx.Client":
     import httpx
 
+    from maillage.tenancy.authority import trust
+
     parts = urlsplit(server)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise own_problem("usage", f"{SERVER} is {server!r}; it should look like http://127.0.0.1:8420")
@@ -199,5 +200,6 @@ def _remote_client(server: str, key: str) -> "httpx.Client":
         base_url=server,
         headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
         timeout=httpx.Timeout(TIMEOUT_S, read=IMPORT_TIMEOUT_S),
+        verify=trust(),
         trust_env=not loopback,  # a proxy for the world outside does not know this machine's servers
     )

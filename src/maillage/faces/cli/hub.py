@@ -45,7 +45,7 @@ def hub(
 
     def opened() -> "HubChain":
         with folder_faults(home()):
-            return open_hub(home(), servers, node_servers)
+            return open_hub(home(), servers, node_servers, runs_code=True)
 
     serve_chain(opened, host, port, show.print_json if as_json else say_served)
 

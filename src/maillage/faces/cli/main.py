@@ -13,6 +13,7 @@ from maillage.faces.cli import (
     backup,
     capacity,
     catchment,
+    compute,
     hub,
     kinds,
     leases,
@@ -119,6 +120,7 @@ app.add_typer(node.app, name="node")
 app.add_typer(mesh.nodes_app, name="nodes")
 app.add_typer(mesh.enrolment_app, name="enrolment")
 app.add_typer(mesh.escrow_app, name="escrow")
+app.add_typer(compute.app, name="compute")
 app.add_typer(sites.app, name="sites")
 app.add_typer(capacity.app, name="capacity")
 app.command()(catchment.catchment)

@@ -17,7 +17,10 @@ from maillage.tenancy.secrets import secret
 
 if TYPE_CHECKING:
     from maillage.bootstrap.node import NodeChain, NodeSettings
+    from maillage.mesh.enrolment import Joined
 
+NAMED = 10
+"""So many sites are named in a line."""
 TOKEN = "MAILLAGE_ENROLMENT_TOKEN"  # noqa: S105  the name of the variable
 
 app = typer.Typer(invoke_without_command=True, help="Own the ledgers of some sites, in their store, and serve them.")
@@ -90,18 +93,27 @@ def _joined(folder: Path, hub: str, sites: str) -> "NodeSettings":
 
     document = {"token": token, "public_key": own_key(folder)[1], "sites": wanted}
     joined = msgspec.convert(_call(hub, document), Joined)
-    show.note(f"joined {hub} as {joined.node}, for {len(joined.sites)} sites")
+    show.note(f"joined {hub} as {joined.node}, for {_some(joined)}")
     return keep_settings(folder, hub, joined)
+
+
+def _some(joined: "Joined") -> str:
+    """The sites that it joined for, as far as they fit a line."""
+    names = [site.id for site in joined.sites]
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _call(hub: str, document: dict[str, Any]) -> Any:
     import httpx
 
+    from maillage.tenancy.authority import trust
+
     parts = urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise own_problem("usage", f"--hub is {hub!r}; it should look like http://127.0.0.1:8420")
+    trusted = trust()
     try:
-        answer = httpx.post(f"{hub}/enrol", json=document, timeout=TIMEOUT_S)
+        answer = httpx.post(f"{hub}/enrol", json=document, timeout=TIMEOUT_S, verify=trusted)
     except httpx.HTTPError as fault:
         raise own_problem("unreachable", f"{hub}: {fault or type(fault).__name__}; the token is still good") from None
     told = answer.headers.get("content-type", "").partition(";")[0]

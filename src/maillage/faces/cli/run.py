@@ -25,7 +25,7 @@ Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port t
 
 def up(host: Host = "127.0.0.1", port: Port = 8420, as_json: Json = False) -> None:
     """Serve the chain in MAILLAGE_HOME over HTTP until told to stop."""
-    serve_chain(lambda: open_folder(home()), host, port, show.print_json if as_json else say_served)
+    serve_chain(lambda: open_folder(home(), runs_code=True), host, port, show.print_json if as_json else say_served)
 
 
 def demo(
@@ -47,7 +47,7 @@ def demo(
     with folder_faults(home() / "demo"):
         folder = run_demo(home(), stores, population, as_json)
     if not once:
-        serve_chain(lambda: open_folder(folder), host, port, _note_served if as_json else say_served)
+        serve_chain(lambda: open_folder(folder, runs_code=True), host, port, _note_served if as_json else say_served)
 
 
 def verify(

@@ -82,7 +82,7 @@ def _import_here(api: Api, stream: BinaryIO, form: Any, size: int) -> Any:
 
     with show.progress("bytes") as bars:
         task = bars.add_task("importing", total=size)
-        return msgspec.to_builtins(api.run(import_stream(api.chain.office, watched())))
+        return msgspec.to_builtins(api.work(import_stream(api.chain.office, watched())))
 
 
 def _whole(stream: BinaryIO) -> bytes:

@@ -12,8 +12,21 @@ if TYPE_CHECKING:
 FAULTS_SHOWN = 50
 
 
+HOLDINGS = "holdings"
+"""The folder in a hub's folder that has the ledger of what the hub holds in the stores."""
+
+
 def verified(folder: Path) -> dict[str, Any]:
-    """Check a data folder and say what was found. Invalid where there is no journal to check."""
+    """Check a data folder, a hub's with its holdings, and say what was found. Invalid where there is no journal to
+    check."""
+    verdict = _checked(folder)
+    if (folder / HOLDINGS).is_dir():
+        verdict[HOLDINGS] = _checked(folder / HOLDINGS)
+        verdict["ok"] = verdict["ok"] and verdict[HOLDINGS]["ok"]
+    return verdict
+
+
+def _checked(folder: Path) -> dict[str, Any]:
     from maillage.kernel.errors import Invalid
     from maillage.verify import check
 
@@ -60,6 +73,16 @@ def _instant(second: int | None) -> str | None:
 
 def print_verdict(verdict: dict[str, Any]) -> None:
     """For people: what was looked at, the sums, and each fault."""
+    _print_checked(verdict)
+    if HOLDINGS in verdict:
+        show.say("")
+        _print_checked(verdict[HOLDINGS])
+    if verdict["ok"]:
+        show.say("")
+        show.say("No fault: nothing was oversold at any instant, and the books add up.", "bold green")
+
+
+def _print_checked(verdict: dict[str, Any]) -> None:
     show.print_facts(
         [
             ("folder", verdict["folder"]),
@@ -76,10 +99,9 @@ def print_verdict(verdict: dict[str, Any]) -> None:
         show.say("")
         rows = [(who, verdict["charged"].get(who, "0.00"), verdict["credited"].get(who, "0.00")) for who in tenants]
         show.print_table(("tenant", "charged", "credited"), rows, right=("charged", "credited"))
-    show.say("")
-    if verdict["ok"]:
-        show.say("No fault: nothing was oversold at any instant, and the books add up.", "bold green")
+    if not verdict["faults_total"]:
         return
+    show.say("")
     faults = verdict["faults"][:FAULTS_SHOWN]
     lines = [(fault["kind"], fault["event"], fault["site"], fault["number"], fault["text"]) for fault in faults]
     show.print_table(("fault", "event", "site", "number", "what is wrong"), lines, right=("event", "number"))

@@ -12,26 +12,32 @@ from litestar.exceptions import HTTPException, ValidationException
 from maillage.bootstrap import Chain
 from maillage.faces import problems
 from maillage.faces.http import openapi
+from maillage.faces.http.camara import APIS, CamaraFace
 from maillage.faces.http.gate import AsgiApp, Gate
 from maillage.faces.http.hot import HotRoutes
 from maillage.faces.http.observed import Observed
 from maillage.faces.http.request import DocumentRequest
 from maillage.faces.http.routes import (
+    apps,
     audit,
     capacity,
     chain_wide,
+    deployments,
     events,
     health,
+    house,
     leases,
     mesh,
     metrics,
     money,
     offers,
     quotas,
+    sessions,
     sites,
     tenants,
     webhooks,
 )
+from maillage.faces.http.run_route import RunRoute
 from maillage.faces.operations.tally import Tally
 from maillage.kernel.errors import Invalid, Malformed, NotAllowed, Refusal, TooManyRequests
 from maillage.tenancy.access import Principal
@@ -42,6 +48,7 @@ HANDLERS = [
     *chain_wide.HANDLERS,
     *sites.HANDLERS,
     *capacity.HANDLERS,
+    *house.HANDLERS,
     *offers.HANDLERS,
     *leases.HANDLERS,
     *tenants.HANDLERS,
@@ -49,6 +56,9 @@ HANDLERS = [
     *audit.HANDLERS,
     *webhooks.HANDLERS,
     *mesh.HANDLERS,
+    *apps.HANDLERS,
+    *deployments.HANDLERS,
+    *sessions.HANDLERS,
     *money.HANDLERS,
     *events.HANDLERS,
 ]
@@ -76,8 +86,11 @@ def build_app(chain: Chain, open_metrics: bool = False) -> AsgiApp:
     )
     hot = HotRoutes(chain, tally)
     by_path = dict(zip(HOT_PATHS, (hot.lease, hot.batch), strict=True))
-    gate = Gate(chain.identity, chain.clock, by_path, rest)  # type: ignore[arg-type]
-    return Observed(gate, tally, HOT_PATHS)
+    if not chain.runs_code:
+        return Observed(Gate(chain.identity, chain.clock, by_path, rest), tally, HOT_PATHS)  # type: ignore[arg-type]
+    run = RunRoute(chain.compute.invocations)
+    gate = Gate(chain.identity, chain.clock, by_path, rest, run)  # type: ignore[arg-type]
+    return Observed(CamaraFace(APIS, chain.compute.camara, chain.identity, gate), tally, HOT_PATHS)
 
 
 @get("/openapi.json", media_type="application/vnd.oai.openapi+json", include_in_schema=False, sync_to_thread=True)

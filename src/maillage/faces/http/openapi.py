@@ -9,6 +9,7 @@ from litestar.openapi.config import OpenAPIConfig
 import maillage
 from maillage.faces.http.hot import BatchDocument, BatchResults
 from maillage.kernel.documents import AskDocument, LeaseDocument, LeasesGrantedDocument
+from maillage.services.compute.names import REFERENCE_MAX
 
 _PUBLIC = ("/healthz", "/readyz", "/problems", "/enrol")
 _PROBLEM = {
@@ -29,7 +30,25 @@ _IDEMPOTENCY_KEY = {
     "description": "Repeat a request with the same key and body, and it is granted once; remembered for 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
-
+_STREAMED = {
+    "/v1/sites/import": {
+        "text/csv": {"schema": {"type": "string"}},
+        "application/geo+json": {"schema": {"type": "object"}},
+    },
+    "/v1/apps/{app}/versions": {
+        "application/wasm": {"schema": {"type": "string", "format": "binary"}},
+        "application/x-tar": {"schema": {"type": "string", "format": "binary"}},
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["reference"],
+                "additionalProperties": False,
+                "properties": {"reference": {"type": "string", "minLength": 1, "maxLength": REFERENCE_MAX}},
+            }
+        },
+    },
+}
+"""What the bodies are that Litestar does not decode, by address."""
 
 CONFIG = OpenAPIConfig(
     title="Maillage",
@@ -51,16 +70,11 @@ def completed(description: dict[str, Any]) -> dict[str, Any]:
     paths["/v1/leases/batch"] = {"post": _hot("lease_batch", "BatchDocument", "200", "BatchResults")}
     for path, item in paths.items():
         for method, operation in item.items():
-            if method in ("get", "put", "post", "delete"):
+            if method in ("get", "put", "post", "patch", "delete"):
                 item[method] = _with_problems(operation, public=path in _PUBLIC)
-    if "/v1/sites/import" in paths:
-        paths["/v1/sites/import"]["post"]["requestBody"] = {
-            "required": True,
-            "content": {
-                "text/csv": {"schema": {"type": "string"}},
-                "application/geo+json": {"schema": {"type": "object"}},
-            },
-        }
+    for path, content in _STREAMED.items():
+        if path in paths:
+            paths[path]["post"]["requestBody"] = {"required": True, "content": content}
     return {
         **description,
         "paths": paths,

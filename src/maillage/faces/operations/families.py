@@ -4,7 +4,8 @@ The names are stable, and documented in docs/reference/metrics.md, which a test 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -20,6 +21,7 @@ from maillage.faces.operations.census import Census
 from maillage.faces.operations.tally import RATE_LIMITED, UNAUTHENTICATED, Tally
 from maillage.kernel.histogram import Histogram
 from maillage.kernel.writer import Writer
+from maillage.services.compute.model import InstanceStatus
 
 Source = Callable[[], Iterator[Metric]]
 
@@ -61,6 +63,15 @@ def of_requests(tally: Tally) -> Iterator[Metric]:
     for reason, count in list(tally.refused.items()):
         refused.add_metric([reason], count)
     yield refused
+
+
+def of_instances(statuses: Callable[[], Sequence[InstanceStatus]]) -> Iterator[Metric]:
+    """The instances of tenants' code that are here, or at a hub in the stores; their requests are among all others, by
+    ``/run/{app}``."""
+    instances = GaugeMetricFamily("maillage_instances", "Instances of apps that are here, by state.", labels=["state"])
+    for state, count in Counter(status.state for status in statuses()).items():
+        instances.add_metric([state], count)
+    yield instances
 
 
 def of_writer(writer: Writer) -> Iterator[Metric]:

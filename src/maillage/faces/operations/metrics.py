@@ -68,6 +68,8 @@ def metrics_of(chain: Chain, tally: Tally) -> Metrics:
     metrics.add(partial(families.of_writer, chain.writer))
     metrics.add(partial(families.of_journal, chain))
     metrics.add(partial(families.of_ledger, census, lambda kind: chain.policy.require_kind(kind).unit), census.refresh)
+    if chain.runs_code:
+        metrics.add(partial(families.of_instances, chain.compute.host.statuses))
     if chain.mesh is not None or chain.node is not None:
         metrics.add(partial(mesh_families.of_line, chain))
     if chain.mesh is not None:
