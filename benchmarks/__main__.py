@@ -18,6 +18,10 @@ SCENARIOS = (
     "restart",
     "storm",
     "mesh",
+    "invoke",
+    "invoke-cold",
+    "apps",
+    "deploy",
     "simulate",
 )
 

@@ -1,13 +1,15 @@
 """A node in a process of its own: ``python -m benchmarks.mesh_node FOLDER NODE SERVER SITE,...``.
 
-Reads commands from standard input, a line each, and answers with a line: ``lay`` sizes the pools, ``fill N`` grants N
-leases by itself, ``end`` says where the journal ends, ``rss`` how much memory the process has (KiB).
+Reads commands from standard input, a line each, and answers each with a line of JSON: ``lay`` sizes the pools,
+``fill N`` grants N leases by itself, ``end`` says where the journal ends, ``kib`` how much memory the process has.
 """
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
+from benchmarks.serving import rss_kib
 from benchmarks.world import AMPLE, next_hour, order_at
 from maillage.bootstrap import open_node, run
 from maillage.bootstrap.node import NodeChain, NodeSettings
@@ -24,12 +26,12 @@ async def main() -> None:
     async with open_node(Path(folder), settings) as chain:
         while any(site not in chain.ledger.sites for site in settings.sites):
             await asyncio.sleep(0.05)
-        answer("ready")
+        answer(json.dumps("ready"))
         while command := (await asyncio.to_thread(sys.stdin.readline)).split():
-            answer(await obey(chain, command))
+            answer(json.dumps(await obey(chain, command)))
 
 
-async def obey(chain: NodeChain, command: list[str]) -> str:
+async def obey(chain: NodeChain, command: list[str]) -> int:
     match command:
         case ["lay"]:
             for start in range(0, len(chain.settings.sites), PORTION):
@@ -38,9 +40,9 @@ async def obey(chain: NodeChain, command: list[str]) -> str:
         case ["fill", count]:
             for start in range(0, int(count), PORTION):
                 await chain.writer.submit(lambda scribe, start=start: fill(scribe, chain.settings.sites, start))
-        case ["rss"]:
-            return str(rss_kib())
-    return str(chain.journal.end())
+        case ["kib"]:
+            return rss_kib()
+    return chain.journal.end()
 
 
 def lay(scribe: Scribe, sites: list[str]) -> None:
@@ -52,14 +54,6 @@ def lay(scribe: Scribe, sites: list[str]) -> None:
 def fill(scribe: Scribe, sites: list[str], start: int) -> None:
     for number in range(start, start + PORTION):
         grant(scribe, order_at(sites[number % len(sites)], next_hour(), 24))
-
-
-def rss_kib() -> int:
-    """Resident memory of this process."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    return 0
 
 
 def answer(text: str) -> None:

@@ -1,23 +1,17 @@
-"""A chain of several processes on one machine: a nats-server, nodes, and a hub in the process that measures."""
+"""A chain of several processes on one machine: a nats-server, a hub and nodes."""
 
-import asyncio
-import secrets
+import json
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mesh_node import rss_kib
+from benchmarks.mesh_hub import share_of
 from benchmarks.postgres import Unavailable
-from benchmarks.world import clustered_sites
-from maillage.bootstrap import open_hub
-from maillage.bootstrap.hub import HubChain
-from maillage.engines.nats.identity import make_node_key
-
-STARTING_S = 60
 
 
 class NatsServer:
@@ -39,29 +33,27 @@ class NatsServer:
         self._process.wait()
 
 
-class NodeProcess:
-    """One ``benchmarks.mesh_node``."""
+class Part:
+    """A process of the chain that takes commands, a line each, and answers each with a line of JSON."""
 
-    def __init__(self, folder: Path, name: str, server: str, sites: list[str]) -> None:
-        self.sites = sites
-        command = [sys.executable, "-m", "benchmarks.mesh_node", str(folder / name), name, server, ",".join(sites)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, module: str, *arguments: str) -> None:
+        self._module = module
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
-    def said(self) -> str:
+    def said(self) -> Any:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
+        line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("a node process has ended")
-        return line
+            raise RuntimeError(f"{self._module} has ended, with exit code {self._process.wait()}")
+        return json.loads(line)
 
-    def tell(self, command: str) -> None:
+    def ask(self, *command: object) -> Any:
         assert self._process.stdin is not None
-        self._process.stdin.write(command + "\n")
+        self._process.stdin.write(" ".join(map(str, command)) + "\n")
         self._process.stdin.flush()
-
-    def ask(self, command: str) -> int:
-        self.tell(command)
-        return int(self.said())
+        return self.said()
 
     def stop(self) -> None:
         assert self._process.stdin is not None
@@ -70,58 +62,43 @@ class NodeProcess:
 
 
 class MeshChain:
-    """Hub and nodes, laid out and caught up. Runs on the loop of ``runner``."""
+    """Hub and nodes, laid out and caught up. The hub has sites ``s0`` and on, shared out among the nodes."""
 
-    def __init__(self, folder: Path, runner: asyncio.Runner, sites: int, nodes: int) -> None:
-        self._runner = runner
-        self._folder = folder
-        self.bus = NatsServer(folder)
-        self.nodes: list[NodeProcess] = []
-        self.hub: HubChain = open_hub(folder / "hub", [self.bus.url])
-        runner.run(self.hub.__aenter__())
-        records = clustered_sites(sites)
-        runner.run(self._enter(records))
-        self.rss_before_kib = rss_kib()
-        shares = [[site.id for site in records[number::nodes]] for number in range(nodes)]
-        for number, share in enumerate(shares):
-            runner.run(self._admit(f"n{number}", share))
-            self.nodes.append(NodeProcess(folder, f"n{number}", self.bus.url, share))
-        runner.run(self._all(NodeProcess.said))
-        runner.run(self._all(lambda node: node.ask("lay")))
-        runner.run(self.caught_up())
+    def __init__(self, folder: Path, sites: int, nodes: int) -> None:
+        self._parts: list[Part] = []
+        self._bus = NatsServer(folder)
+        try:
+            self.hub = self._start("benchmarks.mesh_hub", folder / "hub", self._bus.url, sites, nodes)
+            self.hub.said()
+            self.nodes = [
+                self._start("benchmarks.mesh_node", folder / name, name, self._bus.url, ",".join(share))
+                for name, share in ((f"n{number}", share_of(number, nodes, sites)) for number in range(nodes))
+            ]
+            self.each_node(Part.said)
+            self.each_node(lambda node: node.ask("lay"))
+            self.catch_up()
+        except BaseException:
+            self.close()
+            raise
 
-    async def caught_up(self) -> None:
-        """Wait until the mirror has all that the nodes committed."""
-        assert self.hub.mesh is not None
-        for number, node in enumerate(self.nodes):
-            end = await asyncio.to_thread(node.ask, "end")
-            if not await self.hub.mesh.hub.mirror.reach(f"n{number}", end, STARTING_S):
-                raise RuntimeError(f"the hub did not catch up with n{number}")
-        while not all(self.hub.mesh.hub.directory.is_reachable(f"n{number}") for number in range(len(self.nodes))):
-            await asyncio.sleep(0.05)
+    def catch_up(self) -> None:
+        """Wait until the hub has all that the nodes committed."""
+        self.hub.ask("reach", *self.ends())
 
-    async def _all(self, work: Callable[[NodeProcess], object]) -> None:
-        """Side by side, while this process goes on being the hub."""
-        await asyncio.gather(*(asyncio.to_thread(work, node) for node in self.nodes))
+    def ends(self) -> list[int]:
+        """Where the journal of each node ends."""
+        return self.each_node(lambda node: node.ask("end"))
 
-    def reopen_hub(self) -> None:
-        """The hub comes back after a while away: its bus connects anew."""
-        self.hub = open_hub(self._folder / "hub", [self.bus.url])
+    def each_node(self, work: Callable[[Part], Any]) -> list[Any]:
+        """Done at all nodes at the same time."""
+        with ThreadPoolExecutor(len(self.nodes)) as threads:
+            return list(threads.map(work, self.nodes))
 
     def close(self) -> None:
-        for node in self.nodes:
-            node.stop()
-        self._runner.run(self.hub.__aexit__())
-        self.bus.stop()
+        for part in reversed(self._parts):
+            part.stop()
+        self._bus.stop()
 
-    async def _enter(self, records: list[Any]) -> None:
-        await self.hub.office.set_sites(records)
-
-    async def _admit(self, name: str, sites: list[str]) -> None:
-        assert self.hub.mesh is not None
-        _, token = await self.hub.mesh.enrolments.invite(name, sites)
-        await self.hub.mesh.enrolments.join(token, make_node_key()[1], sites)
-
-
-def new_key() -> str:
-    return secrets.token_hex(16)
+    def _start(self, module: str, *arguments: object) -> Part:
+        self._parts.append(Part(module, *map(str, arguments)))
+        return self._parts[-1]

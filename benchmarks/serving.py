@@ -23,6 +23,7 @@ class Server:
     """One that runs, and takes connections on ``port`` of the loopback."""
 
     def __init__(self, process: "subprocess.Popen[Any]", port: int) -> None:
+        self._process = process
         self._children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         self._workers = self._running_children()
         self.port = port
@@ -38,12 +39,16 @@ class Server:
             "connections": connections,
             "batch": batch,
         }
-        command = [sys.executable, "-m", "benchmarks.load", *[f"--{name}={value}" for name, value in options.items()]]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
-        if done.returncode:
-            raise RuntimeError(f"the load generator gave up on the server at port {self.port}")
-        report: dict[str, Any] = json.loads(done.stdout)
-        return report
+        return self._loaded("benchmarks.load", options)
+
+    def load_apps(self, targets: Path, seconds: float, connections: int) -> dict[str, Any]:
+        """The same for requests to apps; for ``targets`` see ``benchmarks.calls``."""
+        options = {"port": self.port, "targets": targets, "seconds": seconds, "connections": connections}
+        return self._loaded("benchmarks.calls", options)
+
+    def rss_kib(self) -> int:
+        """Resident memory of it."""
+        return rss_kib(self._process.pid)
 
     def settle(self) -> None:
         """Wait until what it does on the side (a snapshot, in a process of its own) is done."""
@@ -53,8 +58,25 @@ class Server:
                 raise RuntimeError(f"after {SETTLE_WITHIN_S:g} s a snapshot was still being taken")
             time.sleep(0.05)
 
+    def _loaded(self, generator: str, options: dict[str, Any]) -> dict[str, Any]:
+        command = [sys.executable, "-m", generator, *[f"--{name}={value}" for name, value in options.items()]]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise RuntimeError(f"the load generator gave up on the server at port {self.port}")
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report
+
     def _running_children(self) -> set[str]:
         return set(self._children.read_text().split()) if self._children.exists() else set()
+
+
+def rss_kib(process: int | str = "self") -> int:
+    """Resident memory of a process; 0 where the system does not tell."""
+    status = Path(f"/proc/{process}/status")
+    for line in status.read_text().splitlines() if status.exists() else ():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    return 0
 
 
 @contextmanager

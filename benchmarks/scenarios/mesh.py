@@ -5,55 +5,37 @@ that was away catches up.
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable
 
 import uvloop
 
 from benchmarks.leasing import Driver, KernelSide, PostgresSide
-from benchmarks.mesh_node import rss_kib
+from benchmarks.mesh_hub import CLIENTS
 from benchmarks.meshing import MeshChain
 from benchmarks.postgres import Database
 from benchmarks.report import Line, Outcome
 from benchmarks.rounds import Setting, alternate
 from benchmarks.slots import lay_out_slots, take_slots, tidy_up
-from benchmarks.wishes import HOURS, Wishes
-from benchmarks.world import NEEDS, SITES, next_hour
-from maillage.kernel.asks import Ask
-from maillage.kernel.times import HOUR_S
+from benchmarks.world import SITES
 
 NODES = 4
-CLIENTS = 64
 BACKLOG = 100_000
-"""Events that happen while the hub is away."""
+"""Leases that nodes grant while the hub is away."""
 
 
 class MeshSide:
-    """``keyed`` asks come with an idempotency key: the hubs' records then hold where it went before it goes."""
+    """Clients in the hub's process. With ``keyed`` asks come with an idempotency key: the hubs' records then hold where
+    an ask went before it goes."""
 
-    def __init__(self, chain: MeshChain, sites: int, driver: Driver, keyed: bool) -> None:
-        self._chain = chain
-        self._wishes = Wishes(21 if keyed else 22, sites)
-        self._driver = driver
-        self._keyed = keyed
-        self._first_hour = next_hour()
+    def __init__(self, chain: MeshChain, seconds: float, keys: str) -> None:
+        self._chain, self._seconds, self._keys = chain, seconds, keys
         self.latency = ""
 
-    async def run(self) -> float:
-        self._wishes.make_ready(round(20_000 * self._driver.seconds))
-        await self._chain.caught_up()
-        office = self._chain.hub.office
-
-        def ask() -> Awaitable[object]:
-            site, first, key = self._wishes.next()
-            start = self._first_hour + first * HOUR_S
-            wish = Ask(NEEDS, start, start + HOURS * HOUR_S, f"s{site}", None, "firm")
-            return office.lease("bench", wish, key if self._keyed else None, "0" * 24)
-
-        rate = await self._driver.rate([ask] * CLIENTS)
-        self.latency = self._driver.percentiles()
-        await self._chain.caught_up()
-        return rate
+    def run(self) -> float:
+        self._chain.catch_up()
+        driven = self._chain.hub.ask("drive", self._keys, self._seconds)
+        self.latency = driven["waits"]
+        self._chain.catch_up()
+        return float(driven["rate"])
 
 
 def run(setting: Setting) -> Outcome:
@@ -63,19 +45,19 @@ def run(setting: Setting) -> Outcome:
         lay_out_slots(database, sites)
         alone = KernelSide(setting, sites, driver)
         slots = PostgresSide(database, sites, driver, take_slots)
-        chain = MeshChain(setting.folder, runner, sites, NODES)
+        chain = MeshChain(setting.folder, sites, NODES)
         try:
-            hub_kib = rss_kib() - chain.rss_before_kib
-            node_kib = [node.ask("rss") for node in chain.nodes]
-            plain, keyed = (MeshSide(chain, sites, driver, with_key) for with_key in (False, True))
+            hub_kib = chain.hub.ask("kib")
+            node_kib = chain.each_node(lambda node: node.ask("kib"))
+            plain, keyed = (MeshSide(chain, driver.seconds, keys) for keys in ("plain", "keyed"))
             sides = {
-                "plain": lambda: runner.run(plain.run()),
-                "keyed": lambda: runner.run(keyed.run()),
+                "plain": plain.run,
+                "keyed": keyed.run,
                 "alone": lambda: runner.run(alone.run()),
                 "slots": lambda: runner.run(slots.run()),
             }
             rounds = alternate(setting, sides, lambda: tidy_up(database))
-            caught_up = _catch_up(chain, runner, 4_000 if setting.quick else BACKLOG)
+            caught_up = _catch_up(chain, 4_000 if setting.quick else BACKLOG)
         finally:
             chain.close()
             alone.close()
@@ -97,16 +79,8 @@ def run(setting: Setting) -> Outcome:
     return Outcome("mesh", lines, rounds, notes, quick=setting.quick)
 
 
-def _catch_up(chain: MeshChain, runner: asyncio.Runner, backlog: int) -> float:
+def _catch_up(chain: MeshChain, backlog: int) -> float:
     """Events a second from the moment at which a hub that was away is back until it has all that happened meanwhile."""
-    runner.run(chain.hub.__aexit__())
-    for node in chain.nodes:
-        node.tell(f"fill {backlog // len(chain.nodes)}")
-    for node in chain.nodes:
-        node.said()
-    chain.reopen_hub()
-    before = chain.hub.mirrored.end()
-    start = time.perf_counter()
-    runner.run(chain.hub.__aenter__())
-    runner.run(chain.caught_up())
-    return (chain.hub.mirrored.end() - before) / (time.perf_counter() - start)
+    chain.hub.ask("leave")
+    chain.each_node(lambda node: node.ask("fill", backlog // len(chain.nodes)))
+    return float(chain.hub.ask("catch-up", *chain.ends()))
