@@ -1,8 +1,6 @@
 """One suite for what the hubs of a mesh share, over both databases; what must have one winner is raced for."""
 
 import multiprocessing
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,22 +9,9 @@ from maillage.engines.records.mesh import SqlMeshRecords
 from maillage.kernel.errors import AlreadyExists
 from maillage.kernel.sites import Site
 from maillage.mesh.ports import Claim, Enrolment, EscrowRule, MultiOrder, NodeRecord, SiteEntry, Void
-from tests.contract.record_databases import ENGINES, Place, fresh_place, in_threads, postgresql_database
+from tests.contract.record_databases import Place, in_threads
 
 RACERS = 8
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    with postgresql_database() as url:
-        yield url
-
-
-@pytest.fixture(params=ENGINES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
-    with fresh_place(request.param, tmp_path, url) as found:
-        yield found
 
 
 @pytest.fixture

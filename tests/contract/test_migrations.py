@@ -5,7 +5,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from maillage.kernel.errors import RecordsUnavailable
 from maillage.kernel.kinds import Kind
 from maillage.kernel.prices import DEFAULT_BOOK
 from maillage.tenancy.ports import ApiKey, Tenant
-from tests.contract.record_databases import ENGINES, Place, fresh_place, in_threads, postgresql_database
+from tests.contract.record_databases import Place, in_threads
 
 SCHEMA_0_1 = """
 CREATE TABLE tenants(
@@ -43,19 +42,6 @@ INSERT INTO kinds VALUES ('locker', 'box', 'a box'), ('drone_pad', 'pad', '');
 INSERT INTO price_books(id, body) VALUES (3, CAST('{"currency": "EUR"}' AS BLOB)),
     (7, CAST('{"currency": "CHF"}' AS BLOB));
 """
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    with postgresql_database() as url:
-        yield url
-
-
-@pytest.fixture(params=ENGINES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
-    with fresh_place(request.param, tmp_path, url) as found:
-        yield found
 
 
 @pytest.fixture

@@ -52,13 +52,13 @@ def test_a_node_serves_its_sites_asks_the_hub_and_carries_its_events(chain: Chai
         leaf = leaf_of(chain, way, files)
         hub, node = await chain.hub_bus(), await chain.node_bus(files, leaf)
         alive, changed, carried = Heard(), Heard(), Heard()
-        for subject in ("site.s1.lease", "site.s2.lease", "node.n1.command"):
+        for subject in ("site.s1.lease", "site.s2.lease", "site.s1.compute", "site.s2.run", "node.n1.command"):
             await node.serve(subject, echo)
         await node.listen("hub.changed", changed)
         await hub.serve("hub.ask.*", echo)
         await hub.listen("node.*.alive", alive)
         await hub.collect("events.>", "hub", carried)
-        for subject in ("site.s1.lease", "site.s2.lease", "node.n1.command"):
+        for subject in ("site.s1.lease", "site.s2.lease", "site.s1.compute", "site.s2.run", "node.n1.command"):
             answer, _ = await until_reachable(lambda subject=subject: hub.request(subject, b"1", 2))
             assert answer == subject.encode() + b":1"
         assert await node.request("hub.ask.n1", b"2", 2) == b"hub.ask.n1:2"
@@ -88,7 +88,8 @@ def test_a_node_gets_and_says_nothing_that_is_not_its_own(
             await stolen(message)
             return b"forged"
 
-        for subject in ("site.s2.lease", "site.*.lease", "site.>", "hub.ask.*", "node.n2.command"):
+        others = ("site.s2.lease", "site.s2.compute", "site.s2.run")
+        for subject in (*others, "site.*.lease", "site.>", "hub.ask.*", "node.n2.command"):
             await node.serve(subject, steal)
             await node.listen(subject, stolen)
         for subject in ("events.>", ">"):
@@ -104,8 +105,9 @@ def test_a_node_gets_and_says_nothing_that_is_not_its_own(
         await hub.collect("events.>", "hub", carried)
         await until_reachable(lambda: hub.request("site.s1.lease", b"", 2))
 
-        with pytest.raises(Unreachable):
-            await hub.request("site.s2.lease", b"secret", 0.5)
+        for subject in others:
+            with pytest.raises(Unreachable):
+                await hub.request(subject, b"secret", 0.5)
         assert await hub.request("node.n2.command", b"secret", 2) == b"node.n2.command:secret"
         assert await other.request("hub.ask.n2", b"secret", 2) == b"hub.ask.n2:secret"
         await other.carry("events.n2", b"secret", "2")

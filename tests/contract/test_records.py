@@ -3,7 +3,7 @@
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,22 +16,9 @@ from maillage.kernel.errors import AlreadyExists, Invalid, NotFound, RecordsUnav
 from maillage.kernel.kinds import Kind
 from maillage.kernel.prices import DEFAULT_BOOK, PriceBook, PriceEntry
 from maillage.tenancy.ports import ApiKey, AuditEntry, Quota, Tenant
-from tests.contract.record_databases import ENGINES, Place, fresh_place, in_threads, postgresql_database
+from tests.contract.record_databases import Place, fresh_place, in_threads
 
 ACME, OTHER = Tenant("acme", "Acme", "tenant", 1), Tenant("other", "Übermorgen & Söhne", "node", 2)
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    with postgresql_database() as url:
-        yield url
-
-
-@pytest.fixture(params=ENGINES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
-    with fresh_place(request.param, tmp_path, url) as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,34 +1,19 @@
 """One suite for the records of webhooks, over both databases, shared by several who have them open at once."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from maillage.engines.records.webhooks import SqlWebhookRecords
 from maillage.tenancy.webhooks.ports import Delivery, Webhook
-from tests.contract.record_databases import ENGINES, Place, fresh_place, postgresql_database
+from tests.contract.record_databases import Place
 from tests.receiver import receiving
 from tests.unit.tenancy.webhook_world import Post, run_worker
 
 NOW = 1_793_534_400
 MOST = 20
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    with postgresql_database() as url:
-        yield url
-
-
-@pytest.fixture(params=ENGINES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql")
-    with fresh_place(request.param, tmp_path, url) as found:
-        yield found
 
 
 @pytest.fixture

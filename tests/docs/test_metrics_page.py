@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from maillage.faces.operations import mesh_families
+from maillage.faces.operations import families, mesh_families
+from maillage.services.compute.model import InstanceStatus
 from tests.mesh_world import MeshWorld
 from tests.unit.faces.http.api import Api, ask, opened
 
@@ -40,7 +41,8 @@ def exported_by_a_mesh(folder: Path) -> dict[str, tuple[str, frozenset[str], str
         hub = await world.hub()
         node = await world.node("n1", ["wm-1"])
         line = mesh_families.of_line(SimpleNamespace(connected=True))  # type: ignore[arg-type]
-        for family in (*line, *mesh_families.of_hub(hub.hub), *mesh_families.of_node(node.node)):
+        code = families.of_instances(lambda: [InstanceStatus("wm-1~4", "sha256:0", "ready", 0)])
+        for family in (*line, *code, *mesh_families.of_hub(hub.hub), *mesh_families.of_node(node.node)):
             labels = frozenset(label for sample in family.samples for label in sample.labels)
             found[family.name] = (family.type, labels, family.documentation)
 

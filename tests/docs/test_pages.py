@@ -17,8 +17,10 @@ from tests.contract.nats_server import free_port
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 240
 PORT = re.compile(r"\b(?:4222|4223|7422|84\d\d)\b")
+SLOW_PAGES = ("first-app.md",)
+"""They build components with a whole Python in them."""
 PAGES = [
-    page
+    pytest.param(page, marks=[pytest.mark.long] if page.name in SLOW_PAGES else [])
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     if "```sh\n" in page.read_text("utf-8")
 ]
@@ -78,7 +80,8 @@ def run_in(folder: Path, script: str) -> tuple[int, str]:
     maillage.chmod(0o755)
     for port in sorted(set(PORT.findall(script))):
         script = re.sub(rf"\b{port}\b", str(free_port()), script)
-    path = f"{commands}:{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
+    tools = Path(sys.executable).parent  # what pages have installed with pip is here
+    path = f"{commands}:{os.environ['PATH']}:/usr/sbin:/usr/local/sbin:{tools}"
     said = folder / "said"
     with said.open("wb") as out:
         shell = subprocess.Popen(

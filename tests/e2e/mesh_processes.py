@@ -216,9 +216,9 @@ class Mesh:
     def processes(self) -> list[Process]:
         return [*self.hubs, *self.nodes.values()]
 
-    def add_hub(self, name: str = "hub", **ours: str) -> Process:
+    def add_hub(self, name: str = "hub", nats: str = "", **ours: str) -> Process:
         """A hub on a folder of its own, started."""
-        words = ["hub", "--nats", self.broker.url]
+        words = ["hub", "--nats", nats or self.broker.url]
         self.hubs.append(Process(name, self.folder / name, words, **ours))
         return self.hubs[-1].start()
 

@@ -17,7 +17,7 @@ class SecuredMesh(Mesh):
         self.start_broker(self.config())
         self.add_hub()
 
-    def config(self) -> str:
+    def config(self, *more: str) -> str:
         """What the hub's server has to be started with, or told to read again."""
         return _printed(
             "hub",
@@ -30,6 +30,7 @@ class SecuredMesh(Mesh):
             f"127.0.0.1:{self.line.port}",
             "--store",
             str(self.broker.folder / "store"),
+            *more,
             home=str(self.folder / "hub"),
         )
 

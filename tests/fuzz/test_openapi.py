@@ -115,7 +115,7 @@ def test_the_description_has_what_openapi_3_1_demands(description: dict[str, Any
     ids = [operation["operationId"] for _, _, operation in operations(description)]
     assert len(ids) == len(set(ids))
     for method, path, operation in operations(description):
-        assert method in ("get", "put", "post", "delete"), (method, path)
+        assert method in ("get", "put", "post", "patch", "delete"), (method, path)
         assert operation["summary"] and operation["responses"], path
         assert all(answer["description"] for answer in operation["responses"].values()), path
         named = {part[1:-1] for part in path.split("/") if part.startswith("{")}
@@ -123,7 +123,7 @@ def test_the_description_has_what_openapi_3_1_demands(description: dict[str, Any
         assert {one["name"] for one in parameters if one["in"] == "path"} == named, path
         assert all(one["required"] for one in parameters if one["in"] == "path"), path
         assert all(one["in"] in ("path", "query", "header") and "schema" in one for one in parameters), path
-        assert ("requestBody" in operation) <= (method in ("put", "post")), path
+        assert ("requestBody" in operation) <= (method in ("put", "post", "patch")), path
         open_to_all = operation.get("security") == []
         assert open_to_all != path.startswith("/v1"), path
     used = {name for each in description["security"] for name in each}

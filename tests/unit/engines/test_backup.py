@@ -4,21 +4,23 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import sqlite3
 import stat
 import tarfile
 from collections.abc import Callable
 from contextlib import closing
+from errno import EXDEV
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from maillage.bootstrap import hub, node, open_local
-from maillage.engines import backup_archive
+from maillage.engines import backup, backup_archive
 from maillage.engines.backup import back_up, restore
 from maillage.engines.backup_archive import BackupDamaged, Manifest
-from maillage.engines.folder_layout import SETTINGS
+from maillage.engines.folder_layout import BLOBS, SETTINGS
 from maillage.engines.folder_lock import FolderInUse, FolderLock
 from maillage.engines.sqlite_journal import SqliteJournal
 from maillage.kernel.capacity import PoolPlan, set_capacity, set_site
@@ -132,6 +134,46 @@ def test_what_hubs_and_nodes_have_beside_comes_along_and_what_can_be_made_anew_d
     there = {name for name in there if not name.startswith("snapshots") and (tmp_path / "again" / name).is_file()}
     assert there == {*settings, "records.db", "journal.db", "holdings/journal.db", "owner.lock"}
     assert all((tmp_path / "again" / name).read_text() == f"this is {name}" for name in settings)
+
+
+def test_what_tenants_uploaded_comes_along_also_to_another_file_system(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = folder / BLOBS
+    blobs.mkdir()
+    digest = hashlib.sha256(b"code").hexdigest()
+    (blobs / digest).write_bytes(b"code")
+    (blobs / f"{'0' * 32}.part").write_bytes(b"on its way")
+
+    def elsewhere(*_: object) -> None:
+        raise OSError(EXDEV, "not on this file system")
+
+    made(folder, tmp_path / "linked.tar.gz")
+    monkeypatch.setattr(backup.os, "link", elsewhere)
+    made(folder, tmp_path / "copied.tar.gz")
+    for name in ("linked", "copied"):
+        restore(tmp_path / f"{name}.tar.gz", tmp_path / name, quiet)
+        assert [path.name for path in (tmp_path / name / BLOBS).iterdir()] == [digest]
+        assert (tmp_path / name / BLOBS / digest).read_bytes() == b"code"
+    assert (blobs / digest).stat().st_nlink == 1
+
+
+def test_a_blob_that_goes_while_it_is_backed_up_is_left_out(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / BLOBS).mkdir()
+    for digit in "12":
+        (folder / BLOBS / (digit * 64)).write_bytes(b"code")
+    link = os.link
+
+    def dropped(path: Path, to: Path) -> None:
+        (folder / BLOBS / ("1" * 64)).unlink(missing_ok=True)
+        link(path, to)
+
+    monkeypatch.setattr(backup.os, "link", dropped)
+    manifest = made(folder, tmp_path / "one.tar.gz")
+    assert f"{BLOBS}/{'1' * 64}" not in {member.name for member in manifest.members}
+    assert f"{BLOBS}/{'2' * 64}" in {member.name for member in manifest.members}
 
 
 def test_only_its_owner_can_read_a_backup(archive: Path, tmp_path: Path) -> None:
@@ -305,6 +347,8 @@ HARMFUL = {
     "the lock": renamed("owner.lock"),
     "a snapshot that is none": renamed("snapshots/1.snapshot"),
     "a name in a folder that is none": renamed("nats/authorized_keys"),
+    "a blob that is none": renamed("blobs/../journal.db"),
+    "a blob with another name than a digest": renamed("blobs/code.so"),
     "a link to a file": journal_as(type=tarfile.SYMTYPE, linkname="/etc/passwd"),
     "a hard link": journal_as(type=tarfile.LNKTYPE, linkname="records.db"),
     "a device": journal_as(type=tarfile.CHRTYPE),
@@ -367,7 +411,7 @@ def test_any_single_byte_that_changed_is_noticed_or_means_nothing(archive: Path,
             assert (target / "journal.db").read_bytes() == right
 
 
-@pytest.mark.parametrize("content", [b"no archive", gzip.compress(b"no tar"), b"\0" * 10_240])
+@pytest.mark.parametrize("content", [b"no archive", gzip.compress(b"no tar", mtime=0), b"\0" * 10_240])
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "one.tar.gz").write_bytes(content)
     with pytest.raises(BackupDamaged):

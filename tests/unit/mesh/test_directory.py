@@ -251,22 +251,22 @@ def test_a_node_that_can_not_serve_or_speak_at_first_does_so_later(
         await node.stop()
         node.open()
         journal_end, serving = node.journal.end, LossyBus.serve
-        faults = [OSError("no disk"), OSError("no line")]
+        unheard, unsaid = [OSError("no line")] * 2, [OSError("no disk")] * 2
 
         def end() -> int:
-            if faults and asyncio.current_task() in node.node._tasks:
-                raise faults.pop()
+            if unsaid and asyncio.current_task() in node.node._tasks:
+                raise unsaid.pop()
             return journal_end()
 
         async def serve(bus: LossyBus, subject: str, handler: Serve) -> Subscription:
-            if subject == lease_subject("wm-1") and faults:
-                raise OSError("no line")
+            if subject == lease_subject("wm-1") and unheard:
+                raise unheard.pop()
             return await serving(bus, subject, handler)
 
         monkeypatch.setattr(node.journal, "end", end)
         monkeypatch.setattr(LossyBus, "serve", serve)
         await node.start()
-        await until(lambda: not faults and "wm-1" in node.node._service._subscriptions)
+        await until(lambda: not unsaid and "wm-1" in node.node._service._subscriptions)
         hub.hub.directory.lost("n1")
         await world.settled()
         assert (await hub.office.lease("acme", ask_for({"cpu": 1}, None, END, site="wm-1"), None, None)).site == "wm-1"

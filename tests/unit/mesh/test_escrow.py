@@ -11,6 +11,7 @@ from maillage.kernel.documents import CapacityPlanDocument
 from maillage.kernel.errors import LeaseState, NoCapacity, Refusal
 from maillage.kernel.leases import Lease
 from maillage.kernel.moves import release
+from maillage.kernel.readings import LeaseFilter
 from maillage.kernel.times import HOUR_S
 from maillage.mesh.ports import EscrowRule
 from tests.kernel_world import NOW, World, ask_for, refusal_of
@@ -218,6 +219,8 @@ def test_what_was_sold_goes_on_when_the_store_is_back(world: MeshWorld) -> None:
         await world.settled()
         direct = await hub.office.lease("acme", at_1(12, NOW + AHEAD_S), "k3", "d")
         assert direct.id in node.keeper.ledger.leases
+        listed = await hub.office.list_leases(LeaseFilter(tenant="acme", site=direct.site), None, 100)
+        assert [lease.id for lease in listed.items] == [kept.id, given_back.id, direct.id]
         assert (await hub.office.confirm(kept.id, "acme")).state == "confirmed"
         assert (await hub.office.release(given_back.id, "acme")).state == "released"
         check_never_oversold(node, world.hubs)

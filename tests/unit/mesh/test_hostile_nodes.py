@@ -60,6 +60,16 @@ async def mute(world: MeshWorld, node: NodeWorld) -> InprocBus:
     return InprocBus(world.exchange)
 
 
+async def says_until(bus: InprocBus, node: str, end: int, holds: Callable[[], bool]) -> None:
+    """Signs of life, one after another as of a real node, which end the journal there."""
+    for _ in range(200):
+        await bus.send(alive_subject(node), encode(Alive(end, NOW, "0")))
+        await asyncio.sleep(0.05)
+        if holds():
+            return
+    raise AssertionError("it did not come about")
+
+
 async def undisturbed(hub: HubWorld, node: NodeWorld) -> None:
     """The other node's asks and events go on."""
     site = node.sites[0]
@@ -174,8 +184,7 @@ def test_a_node_that_does_not_give_what_it_says_it_has_is_set_aside(
             return answer()
 
         await bus.serve(resend_subject("n1"), give)
-        await bus.send(alive_subject("n1"), encode(Alive(10**6, NOW, "0")))
-        await until(lambda: "n1" in hub.hub.mirror.set_aside)
+        await says_until(bus, "n1", 10**6, lambda: "n1" in hub.hub.mirror.set_aside)
         assert hub.hub.caught_up()
         await undisturbed(hub, second)
 
@@ -194,10 +203,10 @@ def test_a_node_that_gives_the_same_part_of_a_batch_for_ever_is_not_asked_for_ev
             return msgspec.msgpack.encode(EventsGiven([Parcel(2, 1, 0, 1_000, b"x" * 10)], 3))
 
         await bus.serve(resend_subject("n1"), give)
-        await bus.send(alive_subject("n1"), encode(Alive(3, NOW, "0")))
-        await until(lambda: asked > 0)
+        await says_until(bus, "n1", 3, lambda: asked > 0)
+        before = asked
         await undisturbed(hub, second)
-        assert asked <= 2
+        assert asked <= before + 1
 
     world.run(test)
 
@@ -276,7 +285,13 @@ async def answering(world: MeshWorld, answer: bytes) -> tuple[HubWorld, NodeWorl
     return hub, second
 
 
-@pytest.mark.parametrize("answer", NO_ANSWERS, ids=lambda answer: repr(answer[:50]))
+VOIDED = DONE % b"true"
+"""No answer to an ask, but one to a void, which is then done with."""
+
+
+@pytest.mark.parametrize(
+    "answer", [answer for answer in NO_ANSWERS if answer != VOIDED], ids=lambda answer: repr(answer[:50])
+)
 def test_an_answer_that_is_none_counts_as_lost(world: MeshWorld, answer: bytes) -> None:
     async def test(world: MeshWorld) -> None:
         hub, second = await answering(world, answer)

@@ -511,3 +511,22 @@ def test_only_a_json_object_of_a_bearable_size_is_taken(issuer: Issuer, monkeypa
         fetch_json("http://127.0.0.1:1/")
     with pytest.raises(FetchFailed):
         fetch_json("http://[")
+
+
+# -- scopes and devices ------------------------------------------------------------------------------------------------
+
+
+def test_scopes_and_the_device_of_a_token_are_the_principal_s(issuer: Issuer) -> None:
+    door = Door(issuer, DEVICE_CLAIM="device_address")
+    known = door.let_in(issuer.token(NOW, scope="a:read b:write", device_address="198.51.100.7"))
+    assert (known.scopes, known.device) == (frozenset({"a:read", "b:write"}), "198.51.100.7")
+    plain = door.let_in(issuer.token(NOW, device_address=7))
+    assert (plain.scopes, plain.device) == (frozenset(), "")
+    assert Door(issuer).let_in(issuer.token(NOW, device_address="198.51.100.7")).device == ""
+
+
+def test_what_an_entra_application_gets_for_itself_has_its_scopes_among_its_roles(issuer: Issuer) -> None:
+    claims = {"oid": "app", "azp": "app", "tid": "acme", "roles": ["maillage.tenant", "a:read"]}
+    door = Door(issuer, PRESET="entra")
+    assert "a:read" in (door.let_in(issuer.token(NOW, **claims)).scopes or ())
+    assert door.let_in(issuer.token(NOW, scp="b:read", **claims)).scopes == frozenset({"b:read"})
