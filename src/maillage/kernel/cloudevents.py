@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from maillage.kernel.events import Event, Resized, SiteSet
+from maillage.kernel.events import Event, Noted, Resized, SiteSet
 from maillage.kernel.quantities import from_micro, from_thousandths
 from maillage.kernel.times import format_end, format_time
 
@@ -38,12 +38,20 @@ def cloud_event(event: Event) -> CloudEvent:
         _subject(event),
         "application/json",
         str(event.seq),
-        {name: _outside(name, value) for name, value in _fields(event).items() if name not in _PRIVATE},
+        _data(event),
     )
 
 
+def _data(event: Event) -> dict[str, Any]:
+    if isinstance(event, Noted):  # in the words of the service that told it
+        return event.data
+    return {name: _outside(name, value) for name, value in _fields(event).items() if name not in _PRIVATE}
+
+
 def _subject(event: Event) -> str:
-    """What the event is about: the lease, else the kind of the pool, else the site."""
+    """What the event is about: the lease, else the kind of the pool, else the site; or what a service named."""
+    if isinstance(event, Noted):
+        return event.about
     if isinstance(event, SiteSet):
         return event.site
     if isinstance(event, Resized):

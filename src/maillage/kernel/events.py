@@ -4,7 +4,7 @@ Times are seconds UTC, quantities thousandths, money micro-units. An event state
 credit), so that replay never decides anything. docs/reference/journal.md describes the format for other readers.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -125,7 +125,31 @@ class Measured(_Event, tag="measured"):
     meters: dict[str, int]
 
 
-Event = SiteSet | Resized | Leased | Confirmed | Extended | Released | Expired | Reclaimed | Ended | Voided | Measured
+class Noted(_Event, tag="noted"):
+    """Something that a service of the store saw or did, for whoever follows along; it changes no lease and no pool.
+
+    ``topic`` says what it is (``sensing.alarm.raised``), ``about`` what it is about, ``data`` the rest.
+    """
+
+    topic: str
+    about: str
+    data: dict[str, Any]
+
+
+Event = (
+    SiteSet
+    | Resized
+    | Leased
+    | Confirmed
+    | Extended
+    | Released
+    | Expired
+    | Reclaimed
+    | Ended
+    | Voided
+    | Measured
+    | Noted
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(list[Event])

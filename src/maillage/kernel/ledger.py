@@ -21,6 +21,7 @@ from maillage.kernel.events import (
     Extended,
     Leased,
     Measured,
+    Noted,
     Reclaimed,
     Released,
     Resized,
@@ -76,6 +77,7 @@ class Ledger:
             Ended: self._ended,
             Voided: self._voided,
             Measured: self._measured,
+            Noted: lambda _: None,
         }
 
     # -- questions ---------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from maillage.kernel.find import Finder, Found
 from maillage.kernel.grants import Order, grant, grant_all, remembered
 from maillage.kernel.leases import Lease
 from maillage.kernel.moves import confirm, extend, measure, release, void
+from maillage.kernel.notices import note
 from maillage.kernel.office import Office
 from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Clock
@@ -146,6 +147,10 @@ class OwnerOffice(Office):
 
     async def measure(self, lease_id: str, meters: dict[str, int]) -> LeaseDocument:
         return await self._one(lambda scribe: measure(scribe, lease_id, meters))
+
+    async def note(self, site: str, topic: str, about: str, data: dict[str, Any]) -> None:
+        """As ``Notices`` has it."""
+        await self._writer.submit(lambda scribe: note(scribe, site, topic, about, data))
 
     async def set_site(self, site: Site) -> bool:
         changed: bool = await self._writer.submit(lambda scribe: set_site(scribe, site))

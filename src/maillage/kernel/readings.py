@@ -21,7 +21,7 @@ from maillage.kernel.documents import (
     price_document,
 )
 from maillage.kernel.errors import Invalid, NotFound
-from maillage.kernel.events import Event, Leased, Resized, SiteSet
+from maillage.kernel.events import Event, Leased, Noted, Resized, SiteSet
 from maillage.kernel.find import Finder
 from maillage.kernel.latency import RoundTrip, estimate
 from maillage.kernel.leases import Lease
@@ -77,7 +77,7 @@ class Readings(ABC):
         for those who run them."""
         if isinstance(event, Leased):
             return event.tenant
-        if isinstance(event, SiteSet | Resized) or event.lease is None:
+        if isinstance(event, SiteSet | Resized | Noted) or event.lease is None:
             return None
         lease = self.glance().ledger.leases.get(event.lease)
         return None if lease is None else lease.tenant

@@ -17,6 +17,7 @@ from maillage.kernel.events import (
     Extended,
     Leased,
     Measured,
+    Noted,
     Reclaimed,
     Released,
     Resized,
@@ -27,6 +28,7 @@ from maillage.kernel.kinds import KIND_NAME
 from maillage.kernel.leases import ACTIVE, Lease
 from maillage.kernel.ledger import Ledger
 from maillage.kernel.moves import METERS_MAX
+from maillage.kernel.notices import note_problem
 from maillage.kernel.quantities import QUANTITY_MAX
 from maillage.kernel.sites import HOLDING, checked_site, store_of
 from maillage.kernel.times import FOREVER
@@ -76,7 +78,7 @@ def inspect(ledger: Ledger, event: Event, owns: Callable[[str], bool]) -> bool:
 def _is_known(ledger: Ledger, event: Event) -> bool:
     """Whether an event agrees with what came under its number, as far as the ledger tells: what a lease was granted for
     never changes."""
-    if isinstance(event, SiteSet | Resized) or event.lease is None:
+    if isinstance(event, SiteSet | Resized | Noted) or event.lease is None:
         return True
     lease = ledger.leases.get(event.lease)
     if lease is None or lease.site != event.site or not isinstance(event, Leased):
@@ -95,6 +97,8 @@ def _problem(ledger: Ledger, event: Event) -> str:
         return _size_problem(event)
     if isinstance(event, Leased):
         return _lease_problem(ledger, event)
+    if isinstance(event, Noted):
+        return note_problem(event.topic, event.about, event.data)
     if isinstance(event, Voided) and not (_is_name(event.tenant) and _is_name(event.key)):
         return "its tenant or its key can't be"
     if isinstance(event, Voided) and event.lease is None:

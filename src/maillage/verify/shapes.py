@@ -35,6 +35,7 @@ END = Field(lambda value: type(value) is int and 0 <= value <= FOREVER, f"second
 NEEDS = Field(lambda value: value and _is_quantities(value, 1), "thousandths from 1 for each kind")
 METERS = Field(lambda value: _is_quantities(value, 0), "thousandths for each meter")
 CLASS = Field(lambda value: value in CLASSES, "house, firm or spot")
+DATA = Field(lambda value: type(value) is dict, "an object")
 RECORD = Field(_is_record, "a site with id, name, lat, lon and tz")
 CALENDAR = Field(lambda value: type(value) is dict, "windows for each weekday", optional=True)
 
@@ -80,6 +81,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     "ended": {"lease": TEXT, "charge": _or_absent(NUMBER)},
     "voided": {"tenant": TEXT, "key": TEXT, "lease": _or_absent(TEXT), "end": _or_absent(END)},
     "measured": {"lease": TEXT, "meters": METERS},
+    "noted": {"topic": TEXT, "about": TEXT, "data": DATA},
 }
 
 

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import get_args
 
 from maillage.kernel.errors import Invalid
-from maillage.kernel.events import Event
+from maillage.kernel.events import Event, Noted
+from maillage.kernel.notices import SERVICES
 
 TYPE_PREFIX = "maillage."
 TYPES_MAX = 32
 ALL_TYPES = [TYPE_PREFIX + "*"]
-KNOWN = tuple(sorted(TYPE_PREFIX + kind.topic for kind in get_args(Event)))
+KNOWN = tuple(sorted(TYPE_PREFIX + kind.topic for kind in get_args(Event) if kind is not Noted))
+OF_SERVICES = tuple(f"{TYPE_PREFIX}{service}." for service in SERVICES)
+"""What the types of notices begin with; which there are is the services' affair."""
 
 
 def matches(patterns: Sequence[str], event_type: str) -> bool:
@@ -24,6 +27,7 @@ def checked_types(patterns: Sequence[str]) -> list[str]:
     if len(patterns) > TYPES_MAX:
         raise Invalid("types", f"there are {len(patterns)}; at most {TYPES_MAX} are taken, and a trailing * says more")
     for pattern in patterns:
-        if not any(matches([pattern], known) for known in KNOWN):
-            raise Invalid("types", f"{pattern[:60]!r} matches no type of event; there are {', '.join(KNOWN)}")
+        if not (pattern.startswith(OF_SERVICES) or any(matches([pattern], known) for known in (*KNOWN, *OF_SERVICES))):
+            there_are = ", ".join((*KNOWN, *(f"{beginning}*" for beginning in OF_SERVICES)))
+            raise Invalid("types", f"{pattern[:60]!r} matches no type of event; there are {there_are}")
     return list(dict.fromkeys(patterns)) or ALL_TYPES
