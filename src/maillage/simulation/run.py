@@ -125,14 +125,13 @@ def _collect() -> None:
 def _listening(world: World) -> Iterator[None]:
     """Keep what the program logs off the terminal, and look in it for faults that can only be our own."""
     log, listener = logging.getLogger("maillage"), _Listener(world)
-    propagated, log.propagate = log.propagate, False
-    log.addHandler(listener)
+    former = log.handlers[:], log.propagate
+    log.handlers[:], log.propagate = [listener], False
     logging.getLogger("asyncio").addFilter(_nothing)
     try:
         yield
     finally:
-        log.removeHandler(listener)
-        log.propagate = propagated
+        log.handlers[:], log.propagate = former
         logging.getLogger("asyncio").removeFilter(_nothing)
 
 

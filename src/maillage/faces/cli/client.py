@@ -44,6 +44,7 @@ class Api(Verbs):
         self._server = os.environ.get(SERVER, "")
         self._client: httpx.Client | httpx.AsyncClient
         self._runner: asyncio.Runner | None = None
+        self._logging = ExitStack()
 
     def __enter__(self) -> "Api":
         if self._server:
@@ -51,7 +52,10 @@ class Api(Verbs):
 
             self._client = _remote_client(self._server, secret(KEY) or "")
         else:
-            self._open_here()
+            with ExitStack() as opening:
+                opening.enter_context(_log_without_tracebacks())
+                self._open_here()
+                self._logging = opening.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,6 +66,7 @@ class Api(Verbs):
         self.work(self.chain.__aexit__())
         if self._runner is not None:
             self._runner.close()
+        self._logging.close()
 
     def page(self, path: str, params: dict[str, Any], limit: int, cursor: str | None, everything: bool) -> Any:
         """``{"items", "next"}``: as many as asked for, or with ``everything`` all there are.
@@ -113,7 +118,6 @@ class Api(Verbs):
 
         from maillage.faces.http.app import build_app
 
-        _log_without_tracebacks()
         self.chain = open_folder(home(), self._runs_code)
         self._runner = asyncio.Runner()
         self.work(self.chain.__aenter__())
@@ -169,8 +173,9 @@ def folder_faults(folder: Path) -> Iterator[None]:
         raise own_problem("folder-damaged", f"{folder}: {fault}") from None
 
 
-def _log_without_tracebacks() -> None:
-    """Warnings of a chain in this process are for its user: what happened, in a line."""
+@contextmanager
+def _log_without_tracebacks() -> Iterator[None]:
+    """Meanwhile warnings of a chain in this process are for its user: what happened, in a line."""
     import logging
 
     class Line(logging.Formatter):
@@ -178,11 +183,14 @@ def _log_without_tracebacks() -> None:
             return super().formatException(ei) if os.environ.get(DEBUG) else f"{ei[0].__name__}: {ei[1]}"
 
     log = logging.getLogger("maillage")
-    if not log.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(Line("%(levelname)s: %(message)s"))
-        log.addHandler(handler)
-        log.propagate = False
+    handler = logging.StreamHandler()
+    handler.setFormatter(Line("%(levelname)s: %(message)s"))
+    former = log.handlers[:], log.propagate
+    log.handlers[:], log.propagate = [handler], False
+    try:
+        yield
+    finally:
+        log.handlers[:], log.propagate = former
 
 
 def _remote_client(server: str, key: str) -> "httpx.Client":

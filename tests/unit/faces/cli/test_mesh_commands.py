@@ -1,7 +1,6 @@
 """The mesh on the command line: a hub's folder and a node's, without a bus and without serving."""
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,7 +12,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from maillage.bootstrap.hub import HubSettings
-from maillage.faces.cli import client
 from maillage.faces.cli import hub as hub_commands
 from maillage.faces.cli import node as node_commands
 from maillage.faces.cli.main import app
@@ -33,8 +31,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("SERVER", "KEY", "ADMIN_KEY", "DEBUG", "ENROLMENT_TOKEN", "DATABASE_URL"):
         monkeypatch.delenv(f"MAILLAGE_{name}", raising=False)
     monkeypatch.setenv("MAILLAGE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(client, "_log_without_tracebacks", lambda: None)  # it would keep the first command's stderr
-    monkeypatch.setattr(logging.getLogger("maillage"), "handlers", [])  # and so would that of another test
     return tmp_path / "home"
 
 
