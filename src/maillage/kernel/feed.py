@@ -7,6 +7,7 @@ from itertools import islice
 from maillage.kernel.announcer import Announcer
 from maillage.kernel.events import Event, decode_events
 from maillage.kernel.ports import Committed, Journal
+from maillage.kernel.waiting import signalled
 
 BATCHES_AT_ONCE = 64
 
@@ -30,9 +31,7 @@ class Feed:
         while not self._closed:
             grown = self._grown
             if pos >= self._journal.end():
-                try:
-                    await asyncio.wait_for(grown.wait(), idle_s)
-                except TimeoutError:
+                if not await signalled(grown, idle_s):
                     yield None
                 continue
             for batch in await asyncio.to_thread(lambda at: list(islice(self._journal.read(at), BATCHES_AT_ONCE)), pos):

@@ -46,7 +46,8 @@ class Readiness:
 
 async def _made(name: str, check: Check) -> str:
     try:
-        await asyncio.wait_for(check(), WITHIN_S)
+        async with asyncio.timeout(WITHIN_S):
+            await check()
     except TimeoutError:
         return f"no answer within {WITHIN_S:g} s"
     except NotReady as refusal:

@@ -5,7 +5,6 @@ cost of a sync is shared by all who wait for it.
 """
 
 import asyncio
-import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
@@ -15,6 +14,7 @@ from maillage.kernel import spans
 from maillage.kernel.errors import JournalUnavailable
 from maillage.kernel.histogram import COUNTS, SECONDS, Histogram
 from maillage.kernel.keeper import Decided, Decision, Keeper
+from maillage.kernel.waiting import signalled
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +76,7 @@ class Writer:
         while self._queue or not self._stopping:
             if not self._queue and not self.keeper.timer_due():
                 self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), TIMER_CHECK_S)
+                await signalled(self._wake, TIMER_CHECK_S)
                 continue
             waiting, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
             try:

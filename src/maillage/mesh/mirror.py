@@ -14,6 +14,7 @@ from maillage.kernel.events import Event, decode_events, encode_events
 from maillage.kernel.ports import Batch, Committed, Journal, SnapshotStore
 from maillage.kernel.recovery import recover
 from maillage.kernel.sites import HOLDING
+from maillage.kernel.waiting import signalled
 from maillage.mesh.inspection import Poisoned, inspect
 from maillage.mesh.messages import UNREADABLE
 
@@ -106,9 +107,7 @@ class Mirror:
             if left <= 0 or node in self.set_aside:
                 return False
             moved = self._moved
-            try:
-                await asyncio.wait_for(moved.wait(), left)
-            except TimeoutError:
+            if not await signalled(moved, left):
                 return False
         return True
 

@@ -15,6 +15,7 @@ from maillage.kernel.kinds import Kind
 from maillage.kernel.owner import OwnerOffice
 from maillage.kernel.ports import Clock
 from maillage.kernel.prices import PriceBook
+from maillage.kernel.waiting import signalled
 from maillage.mesh.history import HistoryReader
 from maillage.mesh.messages import (
     CHANGED_SUBJECT,
@@ -159,8 +160,7 @@ class Node:
             except Exception:
                 log.exception("what the hub says of kinds and prices could not be taken over; the former stays")
                 wait_s = POLICY_EVERY_S
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._policy_due.wait(), wait_s)
+            await signalled(self._policy_due, wait_s)
 
     async def _heed_change(self, _: Message) -> None:
         self._policy_due.set()

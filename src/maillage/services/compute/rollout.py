@@ -7,12 +7,12 @@ from enum import Enum
 
 import msgspec
 
+from maillage.kernel.waiting import signalled
 from maillage.services.compute.hosting.ports import Hosts
 from maillage.services.compute.hosting.tenure import Tenure
 from maillage.services.compute.model import Deployment, Instance, Rollout, Version
 from maillage.services.compute.placing import Placer, outdated
 from maillage.services.compute.ports import CatalogueRecords
-from maillage.services.compute.waiting import signalled
 
 log = logging.getLogger(__name__)
 

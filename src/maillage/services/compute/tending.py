@@ -11,6 +11,7 @@ from random import SystemRandom
 
 from maillage.kernel.errors import LeaseState, Refusal
 from maillage.kernel.ports import Clock
+from maillage.kernel.waiting import signalled
 from maillage.services.compute.catalogue import Catalogue
 from maillage.services.compute.deployment_documents import Missing
 from maillage.services.compute.hosting.backoff import delay_s
@@ -20,7 +21,6 @@ from maillage.services.compute.model import Deployment, Instance, InstanceStatus
 from maillage.services.compute.placing import Placer, live, noticed
 from maillage.services.compute.ports import CatalogueRecords
 from maillage.services.compute.rollout import Rolling, Step
-from maillage.services.compute.waiting import signalled
 
 log = logging.getLogger(__name__)
 

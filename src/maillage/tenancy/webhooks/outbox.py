@@ -6,7 +6,6 @@ registered before an event hears of it, whichever process it was registered by.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from maillage.kernel.cloudevents import cloud_event
 from maillage.kernel.events import Event
 from maillage.kernel.feed import Feed
 from maillage.kernel.ports import Clock
+from maillage.kernel.waiting import signalled
 from maillage.tenancy.webhooks.ports import Delivery, Webhook, WebhookRecords
 from maillage.tenancy.webhooks.types import TYPE_PREFIX, matches
 
@@ -94,8 +94,7 @@ class Outbox:
             pos = max(pos, end)
             if pos - self._stored >= UNSTORED_MAX:
                 await self._store(pos, [])
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_EVERY_S)
+            await signalled(self._changed, LOOK_EVERY_S)
 
     async def _enter_from(self, pos: int) -> bool:
         """Enter what the feed brings, as long as there are webhooks. False once the feed was closed."""

@@ -5,12 +5,12 @@ and what was sent but not yet marked is sent again, by the same id.
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 
 from maillage.kernel.ports import Clock
 from maillage.kernel.times import DAY_S, HOUR_S
+from maillage.kernel.waiting import signalled
 from maillage.tenancy.webhooks.courier import Courier
 from maillage.tenancy.webhooks.ports import Webhook, WebhookRecords
 
@@ -57,8 +57,7 @@ class Worker:
                     await self._start_turns()
                 except Exception:
                     log.exception("webhooks could not be looked after; trying again")
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
+                await signalled(self._wake, LOOK_EVERY_S)
         finally:
             self._courier.stop()
             if self._turns:

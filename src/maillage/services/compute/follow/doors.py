@@ -69,7 +69,8 @@ class Doors:
             return
         door.open.clear()
         try:
-            await asyncio.wait_for(door.empty.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await door.empty.wait()
         except BaseException:
             door.open.set()
             raise

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from maillage.kernel.errors import NotFound, Refusal
 from maillage.kernel.times import format_time
+from maillage.kernel.waiting import signalled
 from maillage.services.compute.errors import CodeFault, NoInstance
 from maillage.services.compute.hosting.backoff import Tries
 from maillage.services.compute.hosting.health import problem_of
@@ -19,7 +20,6 @@ from maillage.services.compute.hosting.report import Report
 from maillage.services.compute.hosting.tenure import Tenure
 from maillage.services.compute.model import Instance, InstanceState, InstanceStatus, Settled
 from maillage.services.compute.ports import Inbound, Outbound
-from maillage.services.compute.waiting import signalled
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from maillage.kernel.waiting import signalled
 from maillage.services.compute.hosting.ports import StatusListener
 from maillage.services.compute.model import InstanceStatus
-from maillage.services.compute.waiting import signalled
 
 
 class Statuses(Protocol):

@@ -15,13 +15,13 @@ from maillage.kernel.ports import Clock
 from maillage.kernel.scribe import View
 from maillage.kernel.sites import zone_info
 from maillage.kernel.times import FOREVER
+from maillage.kernel.waiting import signalled
 from maillage.services.compute.house import KIND
 from maillage.services.compute.house.deciding import Decision, carry_out, decide
 from maillage.services.compute.house.model import HouseRecord, Slot
 from maillage.services.compute.house.ports import HouseStore, HouseUse
 from maillage.services.compute.house.site import SiteHouse
 from maillage.services.compute.house.standing import Standing
-from maillage.services.compute.waiting import signalled
 
 log = logging.getLogger(__name__)
 
