@@ -1,7 +1,9 @@
 """How the tests run: quickly by default, thoroughly with --long, and in CI without a test quietly left out."""
 
+import gc
 import os
 from collections.abc import Generator
+from itertools import count
 from random import SystemRandom
 from typing import Any
 
@@ -11,6 +13,9 @@ from hypothesis import settings
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 EXPECTED_SKIPS_IN_CI: tuple[str, ...] = ("not applicable: ",)
 """How the reason of a skip begins that CI lets pass; any other fails there, since CI must have all that is needed."""
+
+TESTS_BETWEEN_CLEANINGS = 50
+_done = count(1)
 
 settings.register_profile("quick", max_examples=60, stateful_step_count=30, deadline=None, print_blob=True)
 settings.register_profile("long", max_examples=600, stateful_step_count=50, deadline=None, print_blob=True)
@@ -41,6 +46,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
+
+
+def pytest_runtest_teardown() -> None:
+    """Whoever opens a ledger freezes what there is (once in the life of a server). A process that opens thousands would
+    never let go of any, and whatever looks for garbage later would walk gigabytes of it."""
+    if next(_done) % TESTS_BETWEEN_CLEANINGS == 0:
+        gc.unfreeze()
+        gc.collect()
 
 
 @pytest.hookimpl(wrapper=True)
