@@ -1,0 +1,1 @@
+"""Simulated freezers and chillers, with labelled faults: no open data set offers that."""
