@@ -15,6 +15,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+# The tables of each part are in the metadata once its module is imported.
+import maillage.engines.records.coldchain_tables
+import maillage.engines.records.device_tables
+import maillage.engines.records.robots_tables
+import maillage.engines.records.sensing_tables  # noqa: F401
 from maillage.engines.records import migrating
 from maillage.engines.records.database import Database
 from maillage.engines.records.migrations import VERSIONS, known_revisions

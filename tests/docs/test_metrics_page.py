@@ -1,11 +1,14 @@
 """The page on metrics says what is exported: every name, type, label and meaning, and nothing else."""
 
 import re
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from maillage.bootstrap import open_local
+from maillage.bootstrap.devices import Mqtt
 from maillage.faces.operations import families, mesh_families
 from maillage.services.compute.model import InstanceStatus
 from tests.mesh_world import MeshWorld
@@ -51,7 +54,8 @@ def exported_by_a_mesh(folder: Path) -> dict[str, tuple[str, frozenset[str], str
 
 
 def test_the_page_and_a_scrape_name_the_same_metrics_in_the_same_words(tmp_path: Path) -> None:
-    with opened(tmp_path / "alone") as api:
+    broker = partial(open_local, devices=True, mqtt=Mqtt(None, "127.0.0.1", 0))
+    with opened(tmp_path / "alone", broker) as api:
         assert exported(api) | exported_by_a_mesh(tmp_path / "mesh") == DOCUMENTED
 
 

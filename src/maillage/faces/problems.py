@@ -7,7 +7,13 @@ from typing import Any
 
 import msgspec
 
-import maillage.services.compute.errors  # noqa: F401  a refusal is in the catalogue once its module is imported
+# A refusal is in the catalogue once its module is imported.
+import maillage.devices.errors
+import maillage.services.compute.errors
+import maillage.services.robots.cleaning.errors
+import maillage.services.robots.fleet.errors
+import maillage.services.sensing.coldchain.errors
+import maillage.services.sensing.registry.errors  # noqa: F401
 from maillage.kernel.errors import Category, Refusal, all_refusals
 
 TYPE_PREFIX = "/problems/"

@@ -81,6 +81,16 @@ def set_capacity(scribe: Scribe, site_id: str, plan: PoolPlan) -> Pool:
     return ledger.pools[site_id][plan.kind]
 
 
+def set_size(scribe: Scribe, site_id: str, kind: str, size: int) -> Pool:
+    """Give a pool a size in thousandths from now on, and leave its notice and calendar as they are. See
+    ``set_capacity``."""
+    pool = scribe.ledger.pools.get(site_id, {}).get(kind)
+    if pool is None:
+        return set_capacity(scribe, site_id, PoolPlan(kind, size))
+    calendar = None if pool.calendar is None else pool.calendar.document()
+    return set_capacity(scribe, site_id, PoolPlan(kind, size, None, pool.notice_s, calendar))
+
+
 def _says_nothing_new(pool: Pool, plan: PoolPlan, calendar: WeeklyCalendar | None, since: int) -> bool:
     known = None if pool.calendar is None else pool.calendar.document()
     asked = None if calendar is None or calendar.always_open else calendar.document()

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from maillage.kernel.asks import Ask
-from maillage.kernel.capacity import set_capacity, set_site
+from maillage.kernel.capacity import set_capacity, set_site, set_size
 from maillage.kernel.documents import (
     CapacityDocument,
     CapacityPlanDocument,
@@ -169,6 +169,10 @@ class OwnerOffice(Office):
 
         answer: CapacityDocument = await self._writer.submit(decide)
         return answer
+
+    async def set_size(self, site: str, kind: str, size: int) -> None:
+        """Give a pool a size in thousandths from now on; notice and calendar stay."""
+        await self._writer.submit(lambda scribe: set_size(scribe, site, kind, size) and None)
 
     async def _at_nearest(self, ask: Ask, count: int, grant_at: Callable[[Found | None], Awaitable[T]]) -> T:
         """Grant at ``count`` of the few sites that are nearest, or of the many where too many of the few refused."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
     from maillage.bootstrap import Chain
+    from maillage.bootstrap.devices import Mqtt
 
 T = TypeVar("T")
 HOME, SERVER, KEY = "MAILLAGE_HOME", "MAILLAGE_SERVER", "MAILLAGE_KEY"
@@ -36,11 +37,13 @@ def home() -> Path:
 
 class Api(Verbs):
     """A context manager; ``call`` answers one request. ``chain`` is None where a server is asked; with ``runs_code`` a
-    chain that is opened here runs what tenants deployed, for as long as it is open."""
+    chain that is opened here runs what tenants deployed, for as long as it is open, with ``devices`` it has to do with
+    those of its stores."""
 
-    def __init__(self, runs_code: bool = False) -> None:
+    def __init__(self, runs_code: bool = False, devices: bool = False) -> None:
         self.chain: Chain | None = None
         self._runs_code = runs_code
+        self._devices = devices
         self._server = os.environ.get(SERVER, "")
         self._client: httpx.Client | httpx.AsyncClient
         self._runner: asyncio.Runner | None = None
@@ -118,7 +121,7 @@ class Api(Verbs):
 
         from maillage.faces.http.app import build_app
 
-        self.chain = open_folder(home(), self._runs_code)
+        self.chain = open_folder(home(), self._runs_code, self._devices)
         self._runner = asyncio.Runner()
         self.work(self.chain.__aenter__())
         self._client = httpx.AsyncClient(
@@ -149,12 +152,13 @@ def path(*parts: str) -> str:
     return "/v1/" + "/".join(quote(part, safe="~") for part in parts)
 
 
-def open_folder(folder: Path, runs_code: bool = False) -> "Chain":
-    """The chain of a data folder, with tenants' code if that is asked for, or the problem that it can't be had."""
+def open_folder(folder: Path, runs_code: bool = False, devices: bool = False, mqtt: "Mqtt | None" = None) -> "Chain":
+    """The chain of a data folder, with tenants' code and the stores' devices where that is asked for, or the problem
+    that it can't be had."""
     with folder_faults(folder):
         from maillage.bootstrap import open_chain
 
-        return open_chain(folder, runs_code)
+        return open_chain(folder, runs_code, devices, mqtt)
 
 
 @contextmanager

@@ -21,7 +21,9 @@ from maillage.faces.cli import (
     money,
     node,
     quotas,
+    robots,
     run,
+    sensing,
     simulate,
     sites,
     tenants,
@@ -121,6 +123,8 @@ app.add_typer(mesh.nodes_app, name="nodes")
 app.add_typer(mesh.enrolment_app, name="enrolment")
 app.add_typer(mesh.escrow_app, name="escrow")
 app.add_typer(compute.app, name="compute")
+app.add_typer(robots.app, name="robots")
+app.add_typer(sensing.app, name="sensing")
 app.add_typer(sites.app, name="sites")
 app.add_typer(capacity.app, name="capacity")
 app.command()(catchment.catchment)

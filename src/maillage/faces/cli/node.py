@@ -12,7 +12,7 @@ from maillage.faces.cli.failures import Problem, own_problem
 from maillage.faces.cli.hub import host_and_port, urls
 from maillage.faces.cli.mesh import site_ids
 from maillage.faces.cli.options import Json
-from maillage.faces.cli.run import Host, say_served, serve_chain
+from maillage.faces.cli.run import Host, MqttHost, MqttPort, MqttUrl, broker_of, say_served, serve_chain
 from maillage.tenancy.secrets import secret
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ def node(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65_535, help="The port to listen on; 0 takes a free one.")
     ] = 8421,
+    mqtt_port: MqttPort = None,
+    mqtt_host: MqttHost = "127.0.0.1",
+    mqtt: MqttUrl = "",
     as_json: Json = False,
 ) -> None:
     """Serve the sites of the node in MAILLAGE_HOME, with a hub or without one, until told to stop.
@@ -48,13 +51,14 @@ def node(
     if context.invoked_subcommand is not None:
         return
     servers = urls(nats)
+    broker = broker_of(mqtt_port, mqtt_host, mqtt)
     with folder_faults(home()):
         settings = _joined(home(), hub.rstrip("/"), sites)
     from maillage.bootstrap import open_node
 
     def opened() -> "NodeChain":
         with folder_faults(home()):
-            return open_node(home(), settings, servers)
+            return open_node(home(), settings, servers, broker)
 
     serve_chain(opened, host, port, show.print_json if as_json else say_served)
 

@@ -18,12 +18,16 @@ from maillage.faces.http.hot import HotRoutes
 from maillage.faces.http.observed import Observed
 from maillage.faces.http.request import DocumentRequest
 from maillage.faces.http.routes import (
+    alarms,
     apps,
     audit,
     capacity,
     chain_wide,
+    cleanings,
     deployments,
+    devices,
     events,
+    haccp,
     health,
     house,
     leases,
@@ -32,6 +36,7 @@ from maillage.faces.http.routes import (
     money,
     offers,
     quotas,
+    robots,
     sessions,
     sites,
     tenants,
@@ -59,6 +64,11 @@ HANDLERS = [
     *apps.HANDLERS,
     *deployments.HANDLERS,
     *sessions.HANDLERS,
+    *devices.HANDLERS,
+    *alarms.HANDLERS,
+    *haccp.HANDLERS,
+    *robots.HANDLERS,
+    *cleanings.HANDLERS,
     *money.HANDLERS,
     *events.HANDLERS,
 ]

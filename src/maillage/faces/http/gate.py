@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 BODY_MAX = 1 << 20
 SITE_FILE_MAX = 32 << 20
 SITE_FILE_PATH = "/v1/sites/import"
+DEVICE_FILE_PATH = "/v1/devices/import"
 SITE_FILE_TYPES = ("text/csv", "application/geo+json")
 UPLOAD_PATH = re.compile(r"/v1/apps/[^/]+/versions")
 UPLOAD_TYPES = ("application/wasm", "application/x-tar")
 
 _DOCUMENTS: dict[str, int | None] = {"application/json": BODY_MAX}
 """The types of bodies that are taken, each with the most bytes; None where they are counted as they are taken."""
+_DEVICE_FILES: dict[str, int | None] = {"text/csv": BODY_MAX}
 _SITE_FILES: dict[str, int | None] = dict.fromkeys(SITE_FILE_TYPES, SITE_FILE_MAX)
 _UPLOADS: dict[str, int | None] = {**_DOCUMENTS, **dict.fromkeys(UPLOAD_TYPES)}
 
@@ -164,6 +166,8 @@ def _taken(method: str, path: str) -> dict[str, int | None]:
         return _SITE_FILES
     if method == "POST" and UPLOAD_PATH.fullmatch(path):
         return _UPLOADS
+    if method == "POST" and path == DEVICE_FILE_PATH:
+        return _DEVICE_FILES
     return _DOCUMENTS
 
 

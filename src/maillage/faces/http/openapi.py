@@ -35,6 +35,7 @@ _STREAMED = {
         "text/csv": {"schema": {"type": "string"}},
         "application/geo+json": {"schema": {"type": "object"}},
     },
+    "/v1/devices/import": {"text/csv": {"schema": {"type": "string"}}},
     "/v1/apps/{app}/versions": {
         "application/wasm": {"schema": {"type": "string", "format": "binary"}},
         "application/x-tar": {"schema": {"type": "string", "format": "binary"}},

@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from maillage.bootstrap import Chain
-from maillage.faces.operations import families, mesh_families
+from maillage.faces.operations import families, mesh_families, store_families
 from maillage.faces.operations.census import Census
 from maillage.faces.operations.tally import Tally
 
@@ -70,6 +70,8 @@ def metrics_of(chain: Chain, tally: Tally) -> Metrics:
     metrics.add(partial(families.of_ledger, census, lambda kind: chain.policy.require_kind(kind).unit), census.refresh)
     if chain.runs_code:
         metrics.add(partial(families.of_instances, chain.compute.host.statuses))
+    if chain.has_devices:
+        _add_store(metrics, chain)
     if chain.mesh is not None or chain.node is not None:
         metrics.add(partial(mesh_families.of_line, chain))
     if chain.mesh is not None:
@@ -77,3 +79,18 @@ def metrics_of(chain: Chain, tally: Tally) -> Metrics:
     if chain.node is not None:
         metrics.add(partial(mesh_families.of_node, chain.node))
     return metrics
+
+
+def _add_store(metrics: Metrics, chain: Chain) -> None:
+    """Of the stores' devices; the broker and what it brings only where there is one."""
+    devices, intake = chain.devices, chain.sensing.intake
+    if devices.line is not None:
+        line = devices.line
+        metrics.add(lambda: store_families.of_device_line(line.connected))
+    if devices.broker is not None:
+        broker = devices.broker
+        metrics.add(lambda: store_families.of_broker(broker.counts))
+    if intake is not None:
+        metrics.add(lambda: store_families.of_readings(intake.counts))
+    metrics.add(partial(store_families.of_alarms, chain.sensing.coldchain))
+    metrics.add(partial(store_families.of_robots, chain.robots.fleet))
