@@ -22,7 +22,10 @@ SCENARIOS = (
     "invoke-cold",
     "apps",
     "deploy",
+    "gateway",
     "simulate",
+    "coverage",
+    "detector",
 )
 
 

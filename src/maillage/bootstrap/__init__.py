@@ -17,6 +17,7 @@ from maillage.kernel.ports import Clock
 from maillage.tenancy.secrets import secret
 
 if TYPE_CHECKING:
+    from maillage.bootstrap.devices import Mqtt
     from maillage.bootstrap.hub import HubChain
     from maillage.bootstrap.node import NodeChain, NodeSettings
 
@@ -44,28 +45,34 @@ DATABASE_URL = "MAILLAGE_DATABASE_URL"
 HUB_FILE = "hub.json"
 
 
-def open_chain(folder: Path, runs_code: bool = False) -> Chain:
+def open_chain(folder: Path, runs_code: bool = False, devices: bool = False, mqtt: "Mqtt | None" = None) -> Chain:
     """What lives in a folder: a hub, or a chain that owns its ledgers; new and empty where there is nothing.
 
     FolderInUse if it has an owner. The records are where MAILLAGE_DATABASE_URL says, or in the folder. With
-    ``runs_code`` tenants' code runs in it, or where it is a hub's in the stores, at its bidding.
+    ``runs_code`` tenants' code runs in it, or where it is a hub's in the stores, at its bidding. With ``devices`` it
+    has to do with those of its stores, by the broker of ``mqtt``; a hub has none, so that a broker is Invalid for it.
     """
-    return (
-        open_hub(folder, runs_code=runs_code)
-        if (folder / HUB_FILE).exists()
-        else open_local(folder, runs_code=runs_code)
-    )
+    if not (folder / HUB_FILE).exists():
+        return open_local(folder, runs_code=runs_code, devices=devices, mqtt=mqtt)
+    if mqtt is not None:
+        raise Invalid("mqtt", "a hub owns no store, so it has no devices to hear; give the broker to a store's node")
+    return open_hub(folder, runs_code=runs_code)
 
 
 def open_local(
-    folder: Path, clock: Clock | None = None, database_url: str | None = None, runs_code: bool = False
+    folder: Path,
+    clock: Clock | None = None,
+    database_url: str | None = None,
+    runs_code: bool = False,
+    devices: bool = False,
+    mqtt: "Mqtt | None" = None,
 ) -> LocalChain:
     """A chain that owns all its ledgers. The records are where ``database_url`` says, or where that is None
     MAILLAGE_DATABASE_URL, or in the folder."""
     if (folder / HUB_FILE).exists():
         raise Invalid("folder", f"{folder} is a hub's: its ledgers are in the stores")
     url = _database_url() if database_url is None else database_url
-    return LocalChain(folder, clock or SystemClock(), url, runs_code)
+    return LocalChain(folder, clock or SystemClock(), url, runs_code, devices, mqtt)
 
 
 def open_hub(
@@ -80,11 +87,14 @@ def open_hub(
     return HubChain(folder, SystemClock(), _database_url(), HubSettings(folder, servers, node_servers), runs_code)
 
 
-def open_node(folder: Path, settings: "NodeSettings", servers: Sequence[str] = ()) -> "NodeChain":
-    """The node that lives in a folder; ``servers`` replace what the hub said of the bus."""
+def open_node(
+    folder: Path, settings: "NodeSettings", servers: Sequence[str] = (), mqtt: "Mqtt | None" = None
+) -> "NodeChain":
+    """The node that lives in a folder; ``servers`` replace what the hub said of the bus, ``mqtt`` is the broker of its
+    stores' devices."""
     from maillage.bootstrap.node import NodeChain
 
-    return NodeChain(folder, SystemClock(), settings, servers)
+    return NodeChain(folder, SystemClock(), settings, servers, mqtt)
 
 
 def back_up(folder: Path, archive: Path, replace: bool, on_progress: Progress) -> Manifest:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from maillage.devices.errors import NoDevicesHere
 from maillage.engines.file_snapshots import FileSnapshots
 from maillage.engines.folder_lock import FolderLock
 from maillage.engines.folder_room import require_room
@@ -39,7 +40,10 @@ from maillage.tenancy.quotas import Quotas
 
 if TYPE_CHECKING:
     from maillage.bootstrap.compute import Compute
+    from maillage.bootstrap.devices import Devices
     from maillage.bootstrap.hub_compute import HubCompute
+    from maillage.bootstrap.robots import Robots
+    from maillage.bootstrap.sensing import Sensing
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +127,31 @@ class Chain(ABC):
     def runs_code(self) -> bool:
         return "compute" in self.__dict__
 
+    @cached_property
+    def devices(self) -> "Devices":
+        """Who may connect to the stores' broker, and our line to it; NoDevicesHere where this process owns no store."""
+        raise _no_devices_here()
+
+    @cached_property
+    def sensing(self) -> "Sensing":
+        """What the stores' devices measure, or NoDevicesHere."""
+        raise _no_devices_here()
+
+    @cached_property
+    def robots(self) -> "Robots":
+        """The stores' robots, or NoDevicesHere."""
+        raise _no_devices_here()
+
+    @property
+    def has_devices(self) -> bool:
+        """Whether this process has to do with stores' devices."""
+        return "devices" in self.__dict__
+
+    @property
+    def mqtt_name(self) -> str | None:
+        """The address of the broker of the stores' devices, where there is one."""
+        return self.devices.name if self.has_devices else None
+
     @property
     def connected(self) -> bool:
         """Whether the bus is within reach, for those who have one."""
@@ -187,3 +216,7 @@ class Chain(ABC):
             self.policy.require_book(book)
             self.records.put_price_book(book)
             self.policy.replace_book(book)
+
+
+def _no_devices_here() -> NoDevicesHere:
+    return NoDevicesHere("a hub owns no store: ask the node of the store, or a chain that 'maillage up' serves")

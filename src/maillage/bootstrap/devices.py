@@ -1,5 +1,6 @@
 """What speaks MQTT at the stores of a process: who may connect, the broker it runs or knows, and our line to it."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -68,12 +69,21 @@ class Devices:
             raise NotReady(f"no connection to {self.name or 'the broker'}")
 
     async def _start_broker(self, mqtt: Mqtt) -> BrokerAddress:
+        from maillage.engines.mqtt.embedded.apart import BrokerThread
         from maillage.engines.mqtt.embedded.broker import EmbeddedBroker
 
-        self.broker = EmbeddedBroker(self.admission, mqtt.host, mqtt.port)
+        self.broker = BrokerThread(EmbeddedBroker(self.admission, mqtt.host, mqtt.port), _new_loop)
         try:
             await self.broker.start()
         except OSError as fault:
             raise Invalid("--mqtt-port", f"{mqtt.host}:{mqtt.port}: {fault.strerror or fault}") from None
         username, password = self.admission.house_login()
         return BrokerAddress(host=mqtt.host, port=self.broker.port, username=username, password=password)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # absent on Windows
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -11,6 +11,7 @@ from maillage.engines.podman.settings import podman_settings
 from maillage.engines.podman.vetting_only import ImageVetting
 from maillage.engines.records.compute import SqlCatalogueRecords
 from maillage.engines.records.database import Database
+from maillage.engines.records.sessions import SqlSessionRecords
 from maillage.engines.sqlite_values import SqliteValues
 from maillage.engines.wasmtime.runtime import WasmtimeRuntime
 from maillage.kernel.ports import Clock
@@ -22,13 +23,17 @@ from maillage.services.compute.carriage.giving import CodeDesk
 from maillage.services.compute.carriage.known import Known
 from maillage.services.compute.carriage.messages import SERVICE
 from maillage.services.compute.carriage.remote import RemoteHosts
+from maillage.services.compute.carriage.remote_notes import RemoteNotes
+from maillage.services.compute.carriage.states import RemoteStates
 from maillage.services.compute.carriage.watch import Watch
 from maillage.services.compute.catalogue import Catalogue
 from maillage.services.compute.deployments import Deployments
 from maillage.services.compute.errors import NoCodeHere
 from maillage.services.compute.house.desk import HouseDesk
 from maillage.services.compute.invocations import Invocations
+from maillage.services.compute.live.keepers import Keepers
 from maillage.services.compute.live.service import LiveSessions
+from maillage.services.compute.live.wanted import WantedInstances
 from maillage.services.compute.logs import LogPage
 from maillage.services.compute.runtimes import Runtimes
 
@@ -46,7 +51,9 @@ class HubCompute:
                 ImageVetting(own / "podman", podman_settings(os.environ)),
             ]
         )
-        self._known = Known(hub.directory, records, lambda lease: lease in office.glance().ledger.leases, clock)
+        kept = SqlSessionRecords(database, hub.id)
+        wanted = WantedInstances(records, kept)
+        self._known = Known(hub.directory, wanted, lambda lease: lease in office.glance().ledger.leases, clock)
         owners = InstanceOwners(bus, hub.directory, inject)
         self.host = RemoteHosts(owners, hub.directory, self._known)
         self._watch = Watch(owners, self._known, self.host)
@@ -54,10 +61,25 @@ class HubCompute:
         hub.services[SERVICE] = CodeDesk(hub.id, hub.directory.hubs, self._known, blobs).answer
         self.catalogue = Catalogue(records, blobs, self._runtimes, clock)
         self.deployments = Deployments(records, self.catalogue, office, self.host, clock)
+        self._notes = RemoteNotes(owners)
+        self.sessions = LiveSessions(
+            kept,
+            self.catalogue,
+            office,
+            self.host,
+            RemoteStates(owners),
+            self._notes,
+            clock,
+            keepers=Keepers(hub.id, hub.directory.hubs),
+        )
         self.invocations = Invocations(
-            self.host, Deployed(self.catalogue, records), lambda site: office.glance().ledger.sites.get(site)
+            self.host,
+            Deployed(self.catalogue, records),
+            lambda site: office.glance().ledger.sites.get(site),
+            following=self.sessions,
         )
         self.camara = open_camara(database, office, self.catalogue, self.deployments, clock)
+        self._unsubscribe = hub.mirror.announcer.subscribe(self.sessions.listen)
 
     async def prepare(self) -> None:
         """To be done before the first sign of life of a node is heard."""
@@ -66,19 +88,17 @@ class HubCompute:
 
     async def start(self) -> None:
         await self.deployments.start()
+        await self.sessions.start()
         await self.camara.callbacks.start()
 
     async def stop(self) -> None:
         """What runs in the stores goes on."""
         await self.camara.callbacks.stop()
+        await self.sessions.stop()
+        await self._notes.stop()
         await self.deployments.stop()
         await self._watch.stop()
         await self._runtimes.close()
-
-    @property
-    def sessions(self) -> LiveSessions:
-        """A session's requests and state pass the process that moves it, and that is one which owns its stores."""
-        raise NoCodeHere("sessions that follow devices are kept where stores are owned: at a chain of one process")
 
     @property
     def house(self) -> HouseDesk:
@@ -90,4 +110,5 @@ class HubCompute:
         return await self.host.log(instance_id, after, limit)
 
     def close(self) -> None:
+        self._unsubscribe()
         self._values.close()

@@ -9,15 +9,28 @@ from maillage.kernel.ports import Clock
 
 if TYPE_CHECKING:
     from maillage.bootstrap.compute import Compute
+    from maillage.bootstrap.devices import Mqtt
+    from maillage.bootstrap.store import Store
 
 
 class LocalChain(Chain):
-    """Also what a node is apart from its line to the hubs. It runs tenants' code if told to."""
+    """Also what a node is apart from its line to the hubs. If told to, it runs tenants' code and
+    has to do with the stores' devices, over MQTT where it is told of a broker."""
 
     own_compute: "Compute | None" = None
     """``compute``, where it runs code."""
+    store: "Store | None" = None
+    """The stores' devices, where it has to do with them."""
 
-    def __init__(self, folder: Path, clock: Clock, database_url: str, runs_code: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        database_url: str,
+        runs_code: bool = False,
+        devices: bool = False,
+        mqtt: "Mqtt | None" = None,
+    ) -> None:
         super().__init__(folder, clock, database_url)
         self.own = OwnedLedger(folder, clock, self.policy)
         self.writer, self.keeper, self.announcer = self.own.writer, self.own.keeper, self.own.announcer
@@ -28,18 +41,31 @@ class LocalChain(Chain):
             from maillage.bootstrap.compute import Compute
 
             self.compute = self.own_compute = Compute(folder, self.database, self.office, self.announcer, clock)
+        if devices:
+            from maillage.bootstrap.store import Store
+
+            self.store = store = Store(folder, self.database, self.own.office, self.journal, clock, mqtt)
+            self.devices, self.sensing, self.robots = store.devices, store.sensing, store.robots
+            if mqtt is not None:
+                self.readiness.add("mqtt", store.devices.require_line)
 
     async def _start(self) -> None:
         self.writer.start()
+        if self.store is not None:
+            await self.store.start()
         if self.own_compute is not None:
             await self.own_compute.start()
 
     async def _stop(self) -> None:
         if self.own_compute is not None:
             await self.own_compute.stop()
+        if self.store is not None:
+            await self.store.stop()
         await self.writer.stop()
 
     def _close_ledgers(self) -> None:
         if self.own_compute is not None:
             self.own_compute.close()
+        if self.store is not None:
+            self.store.close()
         self.own.close()

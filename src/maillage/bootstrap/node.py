@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from maillage.bootstrap.devices import Mqtt
 from maillage.bootstrap.local import LocalChain
 from maillage.engines.nats.bus import NatsBus
 from maillage.engines.nats.identity import creds_text, make_node_key, node_inbox, write_secret
@@ -83,9 +84,11 @@ def keep_credentials(folder: Path, token: str) -> None:
 class NodeChain(LocalChain):
     """Runs with or without a hub. ``servers`` replace those that the hub named: a leaf server in the store, say."""
 
-    def __init__(self, folder: Path, clock: Clock, settings: NodeSettings, servers: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, settings: NodeSettings, servers: Sequence[str], mqtt: Mqtt | None = None
+    ) -> None:
         trusted = authority()  # first: nothing is open yet that would stay so
-        super().__init__(folder, clock, "", runs_code=True)
+        super().__init__(folder, clock, "", runs_code=True, devices=True, mqtt=mqtt)
         self.settings = settings
         self._servers = list(servers) or settings.servers
         self._authority = trusted

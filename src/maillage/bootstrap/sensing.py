@@ -34,6 +34,7 @@ from maillage.tenancy.webhooks.targets import resolve_by_system
 from maillage.tenancy.webhooks.wiring import ALLOW_LOCAL
 
 FOLDER = "sensing"
+LEARNT = "warning.learnt"
 
 
 class Sensing:
@@ -70,7 +71,7 @@ class Sensing:
             readings=self.readings,
         )
         self.warning = EarlyWarning(kept, self._advise)
-        self._learnt = WarningKeeper(self.warning, LearntFile(own / "warning.learnt"))
+        self._learnt = WarningKeeper(self.warning, LearntFile(own / LEARNT))
         self._devices = devices
         self._clock_ms = clock_ms
 
