@@ -134,7 +134,7 @@ def _manifest(body: bytes) -> Manifest:
 
 def _write(content: IO[bytes], path: Path, member: Member) -> None:
     """Write a member as it comes, and have it on the disk when this returns."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256()
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out:
         while chunk := content.read(CHUNK):

@@ -2,14 +2,16 @@
 
 A chain that owns its ledgers has a journal, and records unless a database server has them. A hub's journal is that of
 its mirror; the one of its holdings is in a folder below, as are the keys that speak for the chain on its bus. A node
-has its settings and its own key beside its journal. What tenants uploaded is in files named by their content.
+has its settings and its own key beside its journal. What tenants uploaded is in files named by their content. Of
+sensing there is what was measured, and what early warning has learnt.
 """
 
 import re
 
 RECORDS = "records.db"
 JOURNAL = "journal.db"
-DATABASES = (RECORDS, JOURNAL, "holdings/journal.db")
+READINGS = "sensing/readings/readings.db"
+DATABASES = (RECORDS, JOURNAL, "holdings/journal.db", READINGS)
 """In the order in which they are to be copied: what the records know of leases is in the journals too."""
 SNAPSHOTS = {JOURNAL: "snapshots", "holdings/journal.db": "holdings/snapshots"}
 """Where the snapshots of each journal's ledger are."""
@@ -22,6 +24,7 @@ SETTINGS = (
     "node.json",
     "node.nk",
     "node.creds",
+    "sensing/warning.learnt",
 )
 BLOBS = "blobs"
 """Where what was uploaded is."""

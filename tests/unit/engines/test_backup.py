@@ -16,18 +16,20 @@ from typing import Any
 
 import pytest
 
-from maillage.bootstrap import hub, node, open_local
+from maillage.bootstrap import hub, node, open_local, sensing
 from maillage.engines import backup, backup_archive
 from maillage.engines.backup import back_up, restore
 from maillage.engines.backup_archive import BackupDamaged, Manifest
-from maillage.engines.folder_layout import BLOBS, SETTINGS
+from maillage.engines.folder_layout import BLOBS, READINGS, SETTINGS
 from maillage.engines.folder_lock import FolderInUse, FolderLock
+from maillage.engines.readings.store import FileReadings
 from maillage.engines.sqlite_journal import SqliteJournal
 from maillage.kernel.capacity import PoolPlan, set_capacity, set_site
 from maillage.kernel.grants import Order, grant
 from maillage.kernel.sites import Site
 from maillage.kernel.snapshots import encode_ledger
 from maillage.kernel.times import HOUR_S
+from maillage.services.sensing.model import Reading, SeriesKey
 from maillage.tenancy.webhooks import master
 from maillage.verify import check
 from tests.kernel_world import NOW, ask_for
@@ -123,17 +125,24 @@ def test_what_hubs_and_nodes_have_beside_comes_along_and_what_can_be_made_anew_d
 ) -> None:
     settings = {hub.HUB_FILE, node.NODE_FILE, node.SEED_FILE, node.CREDENTIALS_FILE, master.FILE_NAME}
     settings |= {f"{hub.IDENTITY_FOLDER}/{name}.nk" for name in ("operator", "system", "account")}
+    settings.add(f"{sensing.FOLDER}/{sensing.LEARNT}")
     assert settings == set(SETTINGS)
     for name in (*settings, f"{hub.IDENTITY_FOLDER}/{hub.CREDENTIALS_FILE}", "bus/jetstream/1.blk", "notes.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"this is {name}")
     SqliteJournal(folder / hub.HOLDINGS_FOLDER).close()
+    store = FileReadings(folder / sensing.FOLDER / "readings")
+    store.append([Reading("wm-1", "f-1", "temperature", 1_000, -18.5)])
     made(folder, tmp_path / "one.tar.gz")
     restore(tmp_path / "one.tar.gz", tmp_path / "again", quiet)
     there = {path.relative_to(tmp_path / "again").as_posix() for path in (tmp_path / "again").rglob("*")}
     there = {name for name in there if not name.startswith("snapshots") and (tmp_path / "again" / name).is_file()}
-    assert there == {*settings, "records.db", "journal.db", "holdings/journal.db", "owner.lock"}
+    assert there == {*settings, "records.db", "journal.db", "holdings/journal.db", READINGS, "owner.lock"}
     assert all((tmp_path / "again" / name).read_text() == f"this is {name}" for name in settings)
+    again = FileReadings(tmp_path / "again" / sensing.FOLDER / "readings")
+    assert [each and each.value for each in map(again.last, [SeriesKey("f-1", "temperature")])] == [-18.5]
+    for each in (store, again):
+        each.close()
 
 
 def test_what_tenants_uploaded_comes_along_also_to_another_file_system(

@@ -32,8 +32,8 @@ class Held:
         self.full_since_ms = int(facts.get(_FULL_SINCE, 0))
 
     def next_id(self) -> int:
-        """Of a series that is new."""
-        return 1 + max((tail.id for tail in self.tails.values()), default=0)
+        """Of a series that is new: they are numbered without gaps, and none ever goes."""
+        return 1 + len(self.tails)
 
     def forget_before(self, cut_ms: int) -> None:
         """Note that what is older is not kept in full any more."""
