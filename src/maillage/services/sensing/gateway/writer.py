@@ -21,8 +21,9 @@ STOP_S = 10.0
 
 
 class Writer:
-    """What is put in is stored in the end, in order. While the store fails it is tried again and again; only what it
-    would not have even alone, for a fault of the reading and not of the disk, is dropped, and told."""
+    """What is put in is stored in the end, in order: a store that is slow holds back who puts. While one fails it is
+    tried again and again. Dropped, and told, is only what it would not have even alone, for a fault of the reading and
+    not of the disk; and what comes while it fails and no more can wait, since alarms must not wait for a dead disk."""
 
     def __init__(self, store: ReadingStore, counts: Counts, waiting_max: int = WAITING_MAX) -> None:
         self._store, self._counts, self._most = store, counts, waiting_max
@@ -30,6 +31,7 @@ class Writer:
         self._some, self._room, self._empty = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._room.set()
         self._empty.set()
+        self._failing = False
         self._thread = ThreadPoolExecutor(1, "readings")
         self._task: asyncio.Task[None] | None = None
 
@@ -37,7 +39,10 @@ class Writer:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def put(self, readings: Sequence[Reading]) -> None:
-        """Waits while too much waits already."""
+        """Waits while too much waits already, unless the store fails."""
+        if self._failing and self._counts.waiting >= self._most:
+            self._counts.lost += len(readings)
+            return
         self._waiting.append(readings)
         self._counts.waiting += len(readings)
         self._some.set()
@@ -90,9 +95,12 @@ class Writer:
                     return
                 if wait_s == RETRY_S:
                     _log.warning("readings can't be stored now, trying on: %s", fault)
+                self._failing = True
+                self._room.set()  # whoever waits for room would wait for the disk
             else:
-                if wait_s > RETRY_S:
-                    _log.info("readings are stored again")
+                if self._failing:
+                    _log.warning("readings are stored again; %d were lost so far", self._counts.lost)
+                    self._failing = False
                 self._counts.stored += len(batch)
                 return
             await asyncio.sleep(wait_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -250,22 +251,38 @@ def test_filters_are_few_and_of_the_sites_that_are_there() -> None:
     assert sorted(Routes(registry).filters) == ["apart/+/+", "stores/+/+/t"]
 
 
-def test_a_full_store_holds_the_line_back_and_alarms_are_not_held_back() -> None:
+def test_a_slow_store_holds_the_line_back_and_nothing_is_lost() -> None:
     gateway = Gateway(settings=IntakeSettings(waiting_max=3))
     gateway.registry.add("freezer-1", "plain")
 
     async def story(world: Gateway) -> None:
-        world.store.fault = lambda _: OSError("no space")
+        quick = threading.Event()
+        world.store.fault = lambda _: None if quick.wait(10) else OSError("never")
         for number in range(2):
             await world.line.hand(T, b"1", NOW_MS + number)
         blocked = asyncio.ensure_future(world.line.hand(T, b"2", NOW_MS + 5))
         await asyncio.sleep(0.05)
         assert not blocked.done() and len(world.watcher.seen) == 3 and world.store.kept == []
-        world.store.fault = lambda _: None
+        quick.set()
         await asyncio.wait_for(blocked, 5)
 
     assert len(play(gateway, story).store.kept) == 3
-    assert gateway.intake.counts.store_failed >= 1
+    assert gateway.intake.counts.lost == 0
+
+
+def test_a_dead_store_holds_no_alarm_back() -> None:
+    gateway = Gateway(settings=IntakeSettings(waiting_max=3))
+    gateway.registry.add("freezer-1", "plain")
+
+    async def story(world: Gateway) -> None:
+        world.store.fault = lambda _: OSError("no space")
+        for number in range(5):
+            await asyncio.wait_for(world.line.hand(T, b"1", NOW_MS + number), 5)
+        assert len(world.watcher.seen) == 5 and world.store.kept == []
+        world.store.fault = lambda _: None
+
+    assert len(play(gateway, story).store.kept) == 3
+    assert (gateway.intake.counts.lost, gateway.intake.counts.store_failed >= 1) == (2, True)
 
 
 def test_a_reading_that_the_store_can_not_have_does_not_stand_in_the_way(gateway: Gateway) -> None:
