@@ -30,6 +30,11 @@ _IDEMPOTENCY_KEY = {
     "description": "Repeat a request with the same key and body, and it is granted once; remembered for 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+_ALSO_ANSWERED = {
+    "/v1/devices/{device}/readings": ("text/csv",),
+    "/v1/haccp/{site}": ("text/csv", "application/pdf"),
+}
+"""What ``format`` may ask for beside JSON."""
 _STREAMED = {
     "/v1/sites/import": {
         "text/csv": {"schema": {"type": "string"}},
@@ -76,6 +81,9 @@ def completed(description: dict[str, Any]) -> dict[str, Any]:
     for path, content in _STREAMED.items():
         if path in paths:
             paths[path]["post"]["requestBody"] = {"required": True, "content": content}
+    for path, types in _ALSO_ANSWERED.items():
+        content = paths[path]["get"]["responses"]["200"]["content"]
+        content.update({media_type: {"schema": {"type": "string"}} for media_type in types})
     return {
         **description,
         "paths": paths,

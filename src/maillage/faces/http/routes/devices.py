@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from maillage.faces.http.routes.mqtt_rights import devices_change
 from maillage.faces.http.routes.parameters import PAGE_DEFAULT, Caller, Cursor, Limit, TheChain
 from maillage.kernel.times import parse_time
 from maillage.services.sensing.readings.documents import LastDocument, ReadingsDocument
@@ -61,7 +62,8 @@ async def put_profile(
     profile: FromPath[str], data: JSONBody[ProfileFields], chain: TheChain, principal: Caller
 ) -> ProfileDocument:
     principal.require_staff()
-    document = await chain.sensing.registry.put_profile(profile, data)
+    async with devices_change(chain, lambda: chain.sensing.registry.kept.with_profile(profile)):
+        document = await chain.sensing.registry.put_profile(profile, data)
     told = f"{len(document.measures)} measures, {len(document.rules)} rules, {document.devices} devices"
     await chain.audit.done(principal, "profile.set", profile, told)
     return document
@@ -70,7 +72,8 @@ async def put_profile(
 @delete("/v1/profiles/{profile:str}", summary="Forget a profile; one that came with Maillage is as it was")
 async def drop_profile(profile: FromPath[str], chain: TheChain, principal: Caller) -> None:
     principal.require_staff()
-    await chain.sensing.registry.drop_profile(profile)
+    async with devices_change(chain, lambda: chain.sensing.registry.kept.with_profile(profile)):
+        await chain.sensing.registry.drop_profile(profile)
     await chain.audit.done(principal, "profile.drop", profile)
 
 
@@ -85,7 +88,9 @@ async def create_device(data: JSONBody[NewDevice], chain: TheChain, principal: C
 @post("/v1/devices/import", summary="Enter the devices of a file (text/csv)", status_code=200)
 async def import_devices(request: Request[Any, Any, Any], chain: TheChain, principal: Caller) -> DeviceReport:
     principal.require_staff()
-    report = await chain.sensing.registry.import_csv(await request.body())
+    content = await request.body()
+    async with devices_change(chain, lambda: list(chain.sensing.registry.kept.devices().values())):
+        report = await chain.sensing.registry.import_csv(content)
     told = f"{report.imported} new or changed, {report.unchanged} unchanged, {report.rejected} rejected"
     await chain.audit.done(principal, "device.import", "", told)
     return report
@@ -120,7 +125,8 @@ async def change_device(
     device: FromPath[str], data: JSONBody[DeviceChange], chain: TheChain, principal: Caller
 ) -> DeviceDocument:
     principal.require_staff()
-    document = await chain.sensing.registry.change(device, data)
+    async with devices_change(chain, lambda: [chain.sensing.registry.device(device)]):
+        document = await chain.sensing.registry.change(device, data)
     await chain.audit.done(principal, "device.change", device, f"{document.profile} in {document.unit}")
     return document
 
@@ -128,7 +134,8 @@ async def change_device(
 @delete("/v1/devices/{device:str}", summary="Retire a device; its readings stay")
 async def retire_device(device: FromPath[str], chain: TheChain, principal: Caller) -> None:
     principal.require_staff()
-    await chain.sensing.registry.retire(device)
+    async with devices_change(chain, lambda: [chain.sensing.registry.device(device)]):
+        await chain.sensing.registry.retire(device)
     await chain.audit.done(principal, "device.retire", device)
 
 
@@ -150,7 +157,7 @@ async def read_readings(
     found = await chain.sensing.readings.query(known, measure, first, beyond, step_s)
     if form == "csv":
         text: Any = await asyncio.to_thread(lambda: "".join(found.csv()))
-        return Response(text, media_type="text/csv; charset=utf-8")
+        return Response(text, media_type="text/csv")
     return Response(await asyncio.to_thread(found.document))
 
 

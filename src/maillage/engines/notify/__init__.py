@@ -1,0 +1,1 @@
+"""Ways to reach people: e-mail by SMTP, signed webhooks."""

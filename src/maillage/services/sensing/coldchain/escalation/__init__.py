@@ -1,0 +1,1 @@
+"""Who is told of an alarm, when and how, until somebody acknowledges it."""
