@@ -12,21 +12,16 @@ MEAN_PLACES = 6
 """A mean has no end of places; these are finer than any sensor."""
 
 
-class PointDocument(msgspec.Struct, frozen=True):
-    """One reading."""
+class ReadingDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One reading, with its ``value``; or all of a step that begins ``at``: the smallest, the mean, the greatest, and how
+    many there were."""
 
     at: str
-    value: float
-
-
-class StepDocument(msgspec.Struct, frozen=True):
-    """All readings of a step that begins ``at``: the smallest, the mean, the greatest, and how many."""
-
-    at: str
-    low: float
-    mean: float
-    high: float
-    count: int
+    value: float | None = None
+    low: float | None = None
+    mean: float | None = None
+    high: float | None = None
+    count: int | None = None
 
 
 class LastDocument(msgspec.Struct, frozen=True):
@@ -48,15 +43,15 @@ class ReadingsDocument(msgspec.Struct, frozen=True):
     end: str
     step_s: int | None
     full_since: str | None
-    items: list[PointDocument] | list[StepDocument]
+    items: list[ReadingDocument]
 
 
-def items_of(series: Series, by_step: bool) -> list[PointDocument] | list[StepDocument]:
+def items_of(series: Series, by_step: bool) -> list[ReadingDocument]:
     """A series as documents, in order of time."""
     instants = _instants(series)
     if not by_step:
-        return [PointDocument(*pair) for pair in zip(instants, series.mean.tolist(), strict=True)]
-    return [StepDocument(*row) for row in zip(instants, *_step_columns(series), strict=True)]
+        return [ReadingDocument(*pair) for pair in zip(instants, series.mean.tolist(), strict=True)]
+    return [ReadingDocument(at, None, *row) for at, *row in zip(instants, *_step_columns(series), strict=True)]
 
 
 def csv_of(series: Series, by_step: bool) -> Iterator[str]:
