@@ -20,17 +20,20 @@ class NoAnswer(Exception):
 
 
 class Server:
-    """``maillage up`` on one data folder: started, killed, stopped, started again; ``environment`` comes on top."""
+    """``maillage up`` on one data folder: started, killed, stopped, started again; ``environment`` comes on top. With
+    ``mqtt`` it has a broker for devices on ``mqtt_port``."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, mqtt: bool = False, **environment: str) -> None:
         self.folder = folder
+        self._mqtt = mqtt
+        self.mqtt_port = 0
         self._environment = environment
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Return once connections are taken."""
-        self._process = process = self.popen()
+        self._process = process = self.popen(*(("--mqtt-port", str(self.mqtt_port)) if self._mqtt else ()))
         assert process.stdout is not None
         said = process.stdout.readline()
         found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", said)
@@ -38,6 +41,10 @@ class Server:
             process.kill()
             raise AssertionError(f"the server did not start: {said}{process.communicate()[1]}")
         self.port = int(found[1])
+        if self._mqtt:
+            told = re.search(r"mqtt://127\.0\.0\.1:(\d+)", process.stdout.readline())
+            assert told is not None
+            self.mqtt_port = int(told[1])
 
     def popen(self, *options: str) -> subprocess.Popen[str]:
         """The process, not waited for."""

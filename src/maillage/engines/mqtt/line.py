@@ -45,7 +45,7 @@ class MqttLine:
         self._placed: dict[str, int] = {}
         self._changed = asyncio.Event()
         self._client: PausableClient | None = None
-        self._ready = False
+        self._ready = self._ending = False
         self._task: asyncio.Task[None] | None = None
         self._said: list[str] = []
 
@@ -61,6 +61,7 @@ class MqttLine:
 
     async def start(self) -> None:
         if self._task is None:
+            self._ending = False
             for taker in self._takers:
                 taker.start()
             self._task = asyncio.get_running_loop().create_task(self._hold())
@@ -70,6 +71,8 @@ class MqttLine:
         task, self._task = self._task, None
         if task is None:
             return
+        # Before Python 3.12 the library may lose a cancellation that comes with an answer of the broker's.
+        self._ending = True
         task.cancel()
         await asyncio.wait([task])
         until = asyncio.get_running_loop().time() + DRAIN_S
@@ -105,11 +108,12 @@ class MqttLine:
     async def _hold(self) -> None:
         """Connect, again and again, for ever."""
         attempt = 0
-        while True:
+        while not self._ending:
             try:
                 was_up = await self._live()
                 attempt = 0 if was_up else attempt + 1
-                self._say("the connection was lost")
+                if not self._ending:
+                    self._say("the connection was lost")
             except (aiomqtt.MqttError, OSError, Invalid, ValueError) as fault:
                 attempt = 0 if self._ready else attempt + 1
                 self._say(str(fault) or type(fault).__name__)
@@ -117,6 +121,8 @@ class MqttLine:
                 self._ready, client, self._client = False, self._client, None
                 if client is not None:
                     await asyncio.shield(client.close())
+            if self._ending:
+                return
             # With some chance in it, so that a thousand stores do not come back in one instant.
             longest_s = min(RETRY_FIRST_S * 2.0 ** min(attempt, 10), RETRY_LAST_S)
             await asyncio.sleep(random.uniform(0.5, 1.0) * longest_s)  # noqa: S311
@@ -143,16 +149,19 @@ class MqttLine:
             client.pause()
         lost = asyncio.ensure_future(client.until_lost())
         try:
-            while not lost.done():
+            while not lost.done() and not self._ending:
                 self._changed.clear()
                 await self._place(client)
+                if self._ending:
+                    break
                 if not self._ready:
                     self._ready = True
                     self._say(None)
                 changed = asyncio.ensure_future(self._changed.wait())
                 await asyncio.wait([lost, changed], return_when=asyncio.FIRST_COMPLETED)
                 changed.cancel()
-            lost.result()
+            if lost.done():
+                lost.result()
         finally:
             lost.cancel()
         return True

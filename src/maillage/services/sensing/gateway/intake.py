@@ -20,6 +20,8 @@ from maillage.services.sensing.ports import ReadingStore, Registry, Watcher
 
 _log = logging.getLogger(__name__)
 TICK_S = 1.0
+LOOKS_A_TICK = 5
+"""So often the registry is looked at in between: a device is heard a fifth of a second after it was entered."""
 SHARE_OF_TIME = 20
 """The routes are made anew when the registry changed, but for no more than one part in so many of the time: while many
 devices are being registered one after the other, each change would make them anew."""
@@ -106,8 +108,9 @@ class Intake:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK_S)
-            self._renew()
+            for _ in range(LOOKS_A_TICK):
+                await asyncio.sleep(TICK_S / LOOKS_A_TICK)
+                self._renew()
             now_ms = self._clock_ms()
             for watcher in self._watchers:
                 self._tell(watcher.tick, now_ms)
