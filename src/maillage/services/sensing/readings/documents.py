@@ -51,7 +51,8 @@ def items_of(series: Series, by_step: bool) -> list[ReadingDocument]:
     instants = _instants(series)
     if not by_step:
         return [ReadingDocument(*pair) for pair in zip(instants, series.mean.tolist(), strict=True)]
-    return [ReadingDocument(at, None, *row) for at, *row in zip(instants, *_step_columns(series), strict=True)]
+    rows = zip(instants, *_step_columns(series), strict=True)
+    return [ReadingDocument(at, None, low, mean, high, count) for at, low, mean, high, count in rows]
 
 
 def csv_of(series: Series, by_step: bool) -> Iterator[str]:
