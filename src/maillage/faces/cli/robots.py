@@ -2,7 +2,7 @@
 
 import typer
 
-from maillage.faces.cli import robots_fleet
+from maillage.faces.cli import robots_cleaning, robots_fleet, robots_floors
 from maillage.faces.cli.robots_plan import plan
 
 app = typer.Typer(no_args_is_help=True, help="Robots: register and watch them, plan floors, clean, see the proof.")
@@ -16,3 +16,8 @@ app.command()(robots_fleet.resume)
 app.command()(robots_fleet.cancel)
 app.command()(robots_fleet.actions)
 app.command()(robots_fleet.missions)
+app.add_typer(robots_floors.floors, name="floors")
+app.add_typer(robots_floors.schedules, name="schedules")
+app.add_typer(robots_cleaning.cleanings, name="cleanings")
+app.command()(robots_cleaning.clean)
+app.command("give-way")(robots_cleaning.give_way)
