@@ -20,8 +20,9 @@ from maillage.bootstrap import hub, node, open_local, sensing
 from maillage.engines import backup, backup_archive
 from maillage.engines.backup import back_up, restore
 from maillage.engines.backup_archive import BackupDamaged, Manifest
-from maillage.engines.folder_layout import BLOBS, READINGS, SETTINGS
+from maillage.engines.folder_layout import BLOBS, HOUSE, READINGS, SETTINGS
 from maillage.engines.folder_lock import FolderInUse, FolderLock
+from maillage.engines.house_files import HouseFiles
 from maillage.engines.readings.store import FileReadings
 from maillage.engines.sqlite_journal import SqliteJournal
 from maillage.kernel.capacity import PoolPlan, set_capacity, set_site
@@ -29,6 +30,7 @@ from maillage.kernel.grants import Order, grant
 from maillage.kernel.sites import Site
 from maillage.kernel.snapshots import encode_ledger
 from maillage.kernel.times import HOUR_S
+from maillage.services.compute.house.model import HouseRecord, HouseSettings, Slot
 from maillage.services.sensing.model import Reading, SeriesKey
 from maillage.tenancy.webhooks import master
 from maillage.verify import check
@@ -165,6 +167,21 @@ def test_what_tenants_uploaded_comes_along_also_to_another_file_system(
         assert [path.name for path in (tmp_path / name / BLOBS).iterdir()] == [digest]
         assert (tmp_path / name / BLOBS / digest).read_bytes() == b"code"
     assert (blobs / digest).stat().st_nlink == 1
+
+
+def test_how_houses_are_looked_after_comes_along_and_what_they_used(folder: Path, tmp_path: Path) -> None:
+    houses = HouseFiles(folder / HOUSE)
+    record = HouseRecord("wm-1", HouseSettings(headroom=500), monitored=True)
+    houses.put(record)
+    slots = [Slot(5_900_000 + number, number, 2 * number) for number in range(300)]
+    houses.add([("wm-1", slot) for slot in slots])
+    for name in ("0" * 32 + ".part", "1" * 32 + ".damaged", "notes.txt"):
+        (folder / HOUSE / name).write_text("left behind")
+    made(folder, tmp_path / "one.tar.gz")
+    restore(tmp_path / "one.tar.gz", tmp_path / "again", quiet)
+    again = HouseFiles(tmp_path / "again" / HOUSE)
+    assert (again.all(), again.slots("wm-1")) == ([record], slots)
+    assert len(list((tmp_path / "again" / HOUSE).iterdir())) == 2
 
 
 def test_a_blob_that_goes_while_it_is_backed_up_is_left_out(

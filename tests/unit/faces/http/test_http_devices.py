@@ -65,6 +65,7 @@ def test_readings_each_and_by_steps_and_as_csv(api: Api) -> None:
     say(api, *[-18.0, -19.0, -20.0, -21.0])
     document = api.ok("GET", "/v1/devices/f-1/readings")
     items = document.pop("items")
+    assert document.pop("full_since") in (None, "2026-08-03T00:00:00Z")  # upkeep may have had its first turn
     assert document == {
         "device": "f-1",
         "measure": "temperature",
@@ -72,7 +73,6 @@ def test_readings_each_and_by_steps_and_as_csv(api: Api) -> None:
         "start": "2026-10-31T12:00:01Z",
         "end": "2026-11-01T12:00:01Z",
         "step_s": None,
-        "full_since": None,
     }
     assert items[-1] == {"at": "2026-11-01T12:00:00.000Z", "value": -21.0} and len(items) == 4
     path = "/v1/devices/f-1/readings?start=2026-11-01T11:57:00Z&end=2026-11-01T12:00:00Z&step_s=7200"
