@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from maillage.bootstrap.compute import Compute
     from maillage.bootstrap.devices import Mqtt
     from maillage.bootstrap.store import Store
+    from maillage.services.compute.positions.service import Positions
 
 
 class LocalChain(Chain):
@@ -21,6 +22,8 @@ class LocalChain(Chain):
     """``compute``, where it runs code."""
     store: "Store | None" = None
     """The stores' devices, where it has to do with them."""
+    positions: "Positions | None" = None
+    """Where sessions' devices are, by MQTT: where it runs code and was told of a broker, once it has started."""
 
     def __init__(
         self,
@@ -55,8 +58,20 @@ class LocalChain(Chain):
             await self.store.start()
         if self.own_compute is not None:
             await self.own_compute.start()
+            await self._follow(self.own_compute)
+
+    async def _follow(self, compute: "Compute") -> None:
+        """Hear where sessions' devices are, now that the sessions are known."""
+        if self.store is not None and self.store.devices.line is not None:
+            from maillage.services.compute.positions.service import Positions
+
+            admission = self.store.devices.admission
+            self.positions = Positions(self.store.devices.line, admission, compute.sessions, self.clock)
+            await self.positions.start()
 
     async def _stop(self) -> None:
+        if self.positions is not None:
+            await self.positions.stop()
         if self.own_compute is not None:
             await self.own_compute.stop()
         if self.store is not None:

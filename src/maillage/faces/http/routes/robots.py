@@ -5,6 +5,7 @@ from typing import Annotated
 from litestar import delete, get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from maillage.faces.http.routes.mqtt_rights import robot_changes
 from maillage.faces.http.routes.parameters import PAGE_DEFAULT, Caller, Cursor, Limit, TheChain
 from maillage.kernel.errors import Invalid
 from maillage.services.robots.fleet.documents import (
@@ -78,7 +79,8 @@ async def change_robot(
 @delete("/v1/robots/{robot:str}", summary="Forget a robot and its missions")
 async def remove_robot(robot: FromPath[str], chain: TheChain, principal: Caller) -> None:
     principal.require_staff()
-    removed = await chain.robots.fleet.remove(robot)
+    async with robot_changes(chain, robot):
+        removed = await chain.robots.fleet.remove(robot)
     await chain.audit.done(principal, "robot.remove", robot, f"{removed.manufacturer}/{removed.serial}")
 
 
