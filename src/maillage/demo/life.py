@@ -1,7 +1,7 @@
 """Two days in the life of a chain, lived in seconds: the clock is moved by hand, everything else is the real thing."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 
 from maillage.bootstrap import LocalChain
@@ -19,6 +19,8 @@ SETTLE_S = 600
 """How long after the asks of an hour holds are confirmed and leases given back."""
 
 Progress = Callable[[int, int], None]
+PassTo = Callable[[int], Awaitable[None]]
+"""Lets time go by until an instant, and with it whatever else happens meanwhile."""
 
 
 class Tally:
@@ -40,7 +42,7 @@ class Tally:
 
 async def live(
     chain: LocalChain,
-    move_clock: Callable[[int], None],
+    pass_to: PassTo,
     until: int,
     traffic: Traffic,
     random: Random,
@@ -51,7 +53,7 @@ async def live(
     running: list[tuple[str, str]] = []
     for hour in range(HOURS):
         now = until - (HOURS - hour) * HOUR_S
-        move_clock(now)
+        await pass_to(now)
         held: list[tuple[str, str]] = []
         for tenant in TENANTS:
             asks = traffic.asks(tenant, now, round(ASKS_AN_HOUR * tenant.share))
@@ -60,7 +62,7 @@ async def live(
                 tally.count(tenant.id, answer)
                 if isinstance(answer, LeaseDocument):
                     (held if answer.state == "held" else running).append((tenant.id, answer.id))
-        move_clock(now + SETTLE_S)
+        await pass_to(now + SETTLE_S)
         confirmed = [one for one in held if random.random() < HOLDS_CONFIRMED]
         await _each(chain.office.confirm, confirmed)
         given_back = [one for one in running if random.random() < RELEASED_EARLY]
@@ -68,7 +70,7 @@ async def live(
         gone = set(given_back)
         running = [one for one in running if one not in gone] + confirmed
         progress(hour + 1, HOURS)
-    move_clock(until)
+    await pass_to(until)
     return tally
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from maillage.bootstrap import LocalChain
+from maillage.demo.store.report import StoreReport
 from maillage.demo.traffic import TENANTS
 from maillage.kernel.catchment import Catchment
 from maillage.kernel.documents import OffersDocument
@@ -41,7 +42,8 @@ class InvoiceRow(msgspec.Struct, frozen=True):
 
 
 class DemoReport(msgspec.Struct, frozen=True):
-    """``leases`` counts by state; ``refused`` counts by reason, of the nearest store that was asked."""
+    """``leases`` counts by state; ``refused`` counts by reason, of the nearest store that was asked. ``store`` is what
+    the devices of one of them did."""
 
     stores: int
     rejected_rows: int
@@ -54,6 +56,7 @@ class DemoReport(msgspec.Struct, frozen=True):
     refused: dict[str, int]
     invoices: list[InvoiceRow]
     offers: OffersDocument | None
+    store: StoreReport
     events: int
     seconds: dict[str, float]
     folder: str

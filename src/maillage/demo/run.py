@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -15,11 +16,13 @@ from maillage.demo.chain import capacity_of, generate_sites
 from maillage.demo.life import live
 from maillage.demo.report import DemoReport, TenantRow, invoice_rows, kind_rows, lease_counts
 from maillage.demo.show import show
+from maillage.demo.store.day import StoreDay, StoreTold
 from maillage.demo.traffic import TENANTS, Place, Traffic, places_of
 from maillage.kernel.asks import Ask, Near
 from maillage.kernel.capacity import PoolPlan, set_capacity
 from maillage.kernel.catchment import Catchment, catchment
 from maillage.kernel.documents import OffersDocument
+from maillage.kernel.errors import Invalid
 from maillage.kernel.geo import KM_PER_MILE
 from maillage.kernel.population import Population, read_population
 from maillage.kernel.scribe import Scribe
@@ -44,21 +47,25 @@ def run_demo(home: Path, stores: Path | None, population: Path | None, as_json: 
     people = None if population is None else read_population(population)
     folder = home / "demo"
     remove_chain(folder)
-    report = run(_build(folder, sites, rejected, people))
+    report, told = run(_build(folder, sites, rejected, people))
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
     else:
-        show(Console(), report, sites)
+        show(Console(), report, sites, told)
     return folder
 
 
-async def _build(folder: Path, sites: list[Site], rejected: int, people: Population | None) -> DemoReport:
+async def _build(
+    folder: Path, sites: list[Site], rejected: int, people: Population | None
+) -> tuple[DemoReport, StoreTold]:
+    from maillage.bootstrap.devices import Mqtt
+
     until = int(time.time())
     clock = ManualClock(until - 49 * HOUR_S)
     seconds: dict[str, float] = {}
     random = Random(SEED)  # noqa: S311  the demo is the same each time
     with _bars() as bars:
-        async with open_local(folder, clock) as chain:
+        async with open_local(folder, clock, devices=True, mqtt=Mqtt(port=0)) as chain:
             began = time.perf_counter()
             await _furnish(chain, sites, random, bars)
             seconds["stores and pools"] = time.perf_counter() - began
@@ -67,19 +74,15 @@ async def _build(folder: Path, sites: list[Site], rejected: int, people: Populat
             for tenant in TENANTS:
                 chain.access.add_tenant(tenant.id, tenant.name, tenant.role)
             places, weights = places_of(sites) if people is None else _people(people)
-            task = bars.add_task("48 hours of leases", total=1)
-            tally = await live(
-                chain,
-                clock.set,
-                until,
-                Traffic(random, places, weights),
-                random,
-                lambda done, total: bars.update(task, completed=done, total=total),
-            )
-            seconds["48 hours of leases"] = time.perf_counter() - began
+            hours, minutes = (_bar(bars, what) for what in ("48 hours of leases", "12 hours of a store's devices"))
+            async with StoreDay(chain, clock, sites[0], until, minutes) as day:
+                tally = await live(chain, day.pass_to, until, Traffic(random, places, weights), random, hours)
+                told = await day.tell()
+            seconds["48 hours of leases"] = time.perf_counter() - began - day.spent_s
+            seconds["12 hours of a store's devices"] = day.spent_s
 
             states, classes = await lease_counts(chain)
-            return DemoReport(
+            report = DemoReport(
                 len(sites),
                 rejected,
                 len({site.region for site in sites}),
@@ -95,10 +98,12 @@ async def _build(folder: Path, sites: list[Site], rejected: int, people: Populat
                 dict(sorted(tally.refused.items(), key=lambda item: -item[1])),
                 await invoice_rows(chain, until - 48 * HOUR_S),
                 _sample_offers(chain, places, weights),
+                told.report,
                 chain.feed.end,
                 {what: round(spent, 2) for what, spent in seconds.items()},
                 str(folder),
             )
+            return report, told
 
 
 def _sites(stores: Path | None) -> tuple[list[Site], int]:
@@ -112,6 +117,8 @@ def _sites(stores: Path | None) -> tuple[list[Site], int]:
                 rejected += 1
             else:
                 sites.append(row)
+    if not sites:
+        raise Invalid("stores", f"{stores} holds no store that can be taken; rows rejected: {rejected}")
     random = Random(SEED)  # noqa: S311  the demo is the same each time
     return [_with_clinic(site, random) for site in sites], rejected
 
@@ -154,6 +161,11 @@ def _catchment(sites: list[Site], people: Population | None) -> Catchment | None
 def _sample_offers(chain: LocalChain, places: list[Place], weights: list[float]) -> OffersDocument:
     lat, lon = places[max(range(len(places)), key=weights.__getitem__)]
     return chain.office.offers(Ask({"cpu": 4_000, "memory": 16_000}, None, FOREVER, None, Near(lat, lon, 50), "firm"))
+
+
+def _bar(bars: Progress, what: str) -> Callable[[int, int], None]:
+    task = bars.add_task(what, total=1)
+    return lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def _bars() -> Progress:

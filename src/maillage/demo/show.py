@@ -5,11 +5,13 @@ from rich.table import Table
 
 from maillage.demo.braille import scatter
 from maillage.demo.report import DemoReport
+from maillage.demo.store.day import StoreTold
+from maillage.demo.store.show import show_store
 from maillage.kernel.catchment import Catchment
 from maillage.kernel.sites import Site
 
 
-def show(console: Console, report: DemoReport, sites: list[Site]) -> None:
+def show(console: Console, report: DemoReport, sites: list[Site], told: StoreTold) -> None:
     console.print(f"\n[bold]A chain of {report.stores:,} stores in {report.regions} regions[/bold]")
     if report.rejected_rows:
         console.print(f"{report.rejected_rows} rows of the file were rejected; 'maillage sites import' names them")
@@ -27,6 +29,7 @@ def show(console: Console, report: DemoReport, sites: list[Site]) -> None:
             f" {best.name} ({best.site}), {best.distance_km} km away,"
             f" {best.price.per_hour} {best.price.currency} an hour."
         )
+    show_store(console, told)
     spent = ", ".join(f"{what} {seconds:.1f} s" for what, seconds in report.seconds.items())
     console.print(f"\n{report.events:,} events are in the journal of {report.folder} ({spent}).")
     console.print(f"Check them with an independent reader: [bold]maillage verify {report.folder}[/bold]")
