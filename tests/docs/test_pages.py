@@ -16,9 +16,10 @@ from tests.contract.nats_server import free_port
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 240
-PORT = re.compile(r"\b(?:4222|4223|7422|84\d\d)\b")
-SLOW_PAGES = ("first-app.md",)
-"""They build components with a whole Python in them."""
+PORT = re.compile(r"\b(?:1883|1884|4222|4223|7422|84\d\d)\b")
+ON_THE_TUTORIALS_MESH = ("add-a-store.md", "replace-a-dead-node.md", "upgrade.md", "hold-capacity-in-escrow.md")
+SLOW_PAGES = ("first-app.md", "import-stores.md", *ON_THE_TUTORIALS_MESH)
+"""They build components with a whole Python in them, import thousands of stores, or start a mesh first."""
 PAGES = [
     pytest.param(page, marks=[pytest.mark.long] if page.name in SLOW_PAGES else [])
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,7 +28,6 @@ PAGES = [
 MESH_TUTORIAL = ROOT / "docs/tutorials/hub-and-two-stores.md"
 MESH_STANDS = "## 4."
 """Where in it the hub and both nodes are up: guides to the mesh go on from there."""
-ON_THE_TUTORIALS_MESH = ("add-a-store.md", "replace-a-dead-node.md", "upgrade.md", "hold-capacity-in-escrow.md")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -75,9 +75,10 @@ def run_in(folder: Path, script: str) -> tuple[int, str]:
     """Exit code and all that was said. The page's ports become free ones; what it leaves running is ended."""
     commands = folder / "bin"
     commands.mkdir()
-    maillage = commands / "maillage"
-    maillage.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m maillage "$@"\n')
-    maillage.chmod(0o755)
+    for name, of_ours in (("maillage", "-m maillage"), ("python3", "")):  # ours has what pages' programs import
+        command = commands / name
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {of_ours} "$@"\n')
+        command.chmod(0o755)
     for port in sorted(set(PORT.findall(script))):
         script = re.sub(rf"\b{port}\b", str(free_port()), script)
     tools = Path(sys.executable).parent  # what pages have installed with pip is here

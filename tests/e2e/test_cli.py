@@ -158,6 +158,7 @@ def leases_at_several_sites(cli: Cli) -> None:
     assert cli.ok("verify")["ok"]
 
 
+@pytest.mark.long
 def test_leases_at_several_sites_on_a_data_folder(folder: Path) -> None:
     leases_at_several_sites(Cli(folder))
 

@@ -68,6 +68,7 @@ def scraped(port: int) -> int:
     return httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).status_code
 
 
+@pytest.mark.long
 def test_metrics_are_open_on_loopback_and_elsewhere_only_where_it_was_said(tmp_path: Path) -> None:
     anywhere = ("--host", "0.0.0.0")
     with running(tmp_path / "loopback") as server:

@@ -52,6 +52,7 @@ def has(faults: list[str], *words: str) -> bool:
 # -- what it stands on -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_journal_that_does_not_sync(monkeypatch: Patch) -> None:
     monkeypatch.setattr(AloneProcess, "journal_syncs", False)
     assert has(found_in(AloneChain), "no journal has it", "there was no such lease", "in memory")
@@ -187,6 +188,7 @@ def test_a_hub_that_never_asks_for_what_it_missed(monkeypatch: Patch) -> None:
     assert has(found_in(MeshChain), "every mirror has every event", "every store is known")
 
 
+@pytest.mark.long
 def test_voids_that_are_never_delivered(monkeypatch: Patch) -> None:
     async def nothing(self: Voider) -> None:
         for void in self._records.voids():
@@ -196,6 +198,7 @@ def test_voids_that_are_never_delivered(monkeypatch: Patch) -> None:
     assert has(found_in(MeshChain), "was granted twice", "stand")
 
 
+@pytest.mark.long
 def test_an_ask_that_goes_on_without_a_void(monkeypatch: Patch) -> None:
     go_on = Attempt._go_on
 
@@ -206,6 +209,7 @@ def test_an_ask_that_goes_on_without_a_void(monkeypatch: Patch) -> None:
     assert has(found_in(MeshChain), "was granted twice")
 
 
+@pytest.mark.long
 def test_an_order_that_is_left_half_done(monkeypatch: Patch) -> None:
     async def forget(self: Several, *args: Any) -> None:
         return None
