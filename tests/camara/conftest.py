@@ -10,7 +10,7 @@ from pytest_bdd import parsers, step
 
 from tests.camara import schemas
 from tests.camara.exchange import MISFITS, NONE, Exchange
-from tests.camara.world import TENANT, UNKNOWN, UNSERVED, World, malformed, served, stranger
+from tests.camara.world import TENANT, UNKNOWN, UNSERVED, World, malformed, served, served_by_a_hub, stranger
 
 NO_CLUSTERS = "not applicable: no zone here has Kubernetes clusters"
 
@@ -20,9 +20,15 @@ def pytest_bdd_apply_tag(tag: str, function: Any) -> bool:
     return True
 
 
+@pytest.fixture(scope="session", autouse=True, params=["up", pytest.param("hub", marks=pytest.mark.long)])
+def door(request: pytest.FixtureRequest) -> str:
+    """Who answers: a chain of one process, or a hub whose stores are nodes' of their own."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with served(tmp_path_factory.mktemp("camara")) as one:
+def world(door: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with (served if door == "up" else served_by_a_hub)(tmp_path_factory.mktemp("camara")) as one:
         yield one
 
 

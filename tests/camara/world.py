@@ -3,7 +3,7 @@
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import httpx
 import jwt
 
 from tests.camara.code import cgi_command
+from tests.e2e.mesh_processes import Mesh
 from tests.e2e.server import ADMIN_KEY, Server
 from tests.unit.tenancy.issuer import AUDIENCE, Issuer, issuing
 
@@ -50,14 +51,19 @@ STORES = {
 }
 IDLE = "wm-4"
 """The store that has nothing to compute on."""
+NODES = {"n1": ["wm-100", "wm-2"], "n2": ["wm-3", IDLE]}
 READY_WITHIN_S = 30.0
 
 
 class World:
-    """``asset`` holds ids of what was made for the scenarios."""
+    """``owned`` is called once the stores are known, and returns when something owns them."""
 
-    def __init__(self, server: Server, issuer: Issuer) -> None:
-        self.url = f"http://127.0.0.1:{server.port}"
+    mesh: Mesh | None = None
+    """The processes, where there are several."""
+
+    def __init__(self, port: int, issuer: Issuer, owned: Callable[[], None] = lambda: None) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._owned = owned
         self.issuer = issuer
         self.client = httpx.Client(base_url=self.url, timeout=30.0)
         self._numbers = itertools.count(1)
@@ -194,6 +200,8 @@ class World:
     def _furnish(self) -> None:
         for store, said in STORES.items():
             self.own("PUT", f"/v1/sites/{store}", said)
+        self._owned()
+        for store in STORES:
             for kind, size in () if store == IDLE else (("cpu", 64), ("memory", 64), ("disk", 100)):
                 self.own("PUT", f"/v1/sites/{store}/capacity/{kind}", {"size": size})
         self.own("POST", "/v1/tenants", {"id": TENANT})
@@ -209,26 +217,53 @@ class World:
 @contextmanager
 def served(folder: Path, **environment: str) -> Iterator[World]:
     """The world behind a server of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    networks = folder / "networks.csv"
-    networks.write_text(NETWORKS, "utf-8")
     with issuing() as issuer:
-        server = Server(
-            folder / "home",
-            MAILLAGE_OIDC_ISSUER=issuer.url,
-            MAILLAGE_OIDC_AUDIENCE=AUDIENCE,
-            MAILLAGE_OIDC_DEVICE_CLAIM="device_address",
-            MAILLAGE_DEVICE_NETWORKS=str(networks),
-            MAILLAGE_PROVIDER=PROVIDER,
-            **environment,
-        )
+        server = Server(folder / "home", **_surroundings(folder, issuer), **environment)
         try:
             server.start()
-            world = World(server, issuer)
+            world = World(server.port, issuer)
             yield world
             world.client.close()
         finally:
             server.kill()
+
+
+@contextmanager
+def served_by_a_hub(folder: Path) -> Iterator[World]:
+    """The same behind a hub, whose stores are two nodes'."""
+    with issuing() as issuer, Mesh(folder) as mesh:
+        mesh.start_broker()
+        mesh.add_hub(**_surroundings(folder, issuer))
+
+        def join() -> None:
+            for name, sites in NODES.items():
+                mesh.node(name, *sites).start()
+            mesh.reached(*NODES)
+            for store in STORES:
+                mesh.until(f"{store} is served", lambda store=store: _is_served(mesh, store))
+
+        world = World(mesh.hub.port, issuer, join)
+        world.mesh = mesh
+        yield world
+        world.client.close()
+
+
+def _is_served(mesh: Mesh, store: str) -> bool:
+    """A node serves a site a moment after it is heard."""
+    return bool(mesh.hub.call("PUT", f"/v1/sites/{store}/capacity/dock", {"size": 1})[0] == 200)
+
+
+def _surroundings(folder: Path, issuer: Issuer) -> dict[str, str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    networks = folder / "networks.csv"
+    networks.write_text(NETWORKS, "utf-8")
+    return {
+        "MAILLAGE_OIDC_ISSUER": issuer.url,
+        "MAILLAGE_OIDC_AUDIENCE": AUDIENCE,
+        "MAILLAGE_OIDC_DEVICE_CLAIM": "device_address",
+        "MAILLAGE_DEVICE_NETWORKS": str(networks),
+        "MAILLAGE_PROVIDER": PROVIDER,
+    }
 
 
 def stranger() -> str:

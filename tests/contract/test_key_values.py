@@ -67,6 +67,16 @@ def test_dropping_a_lease_takes_all_of_it_and_nothing_else(values: SqliteValues)
     assert values.put("lease-1", "b", b"x" * 990, MOST)
 
 
+def test_keys_and_leases_are_told_and_what_was_dropped_is_not(values: SqliteValues) -> None:
+    assert values.leases() == values.keys("lease-1") == []
+    for lease, key in (("lease-2", "b"), ("lease-1", "a"), ("lease-2", "a")):
+        values.put(lease, key, b"x", MOST)
+    assert (values.keys("lease-2"), values.keys("lease-1")) == (["a", "b"], ["a"])
+    values.drop("lease-1")
+    values.put("lease-2", "a", None, MOST)
+    assert (values.leases(), values.keys("lease-2")) == (["lease-2"], ["b"])
+
+
 def test_many_threads_at_once_lose_nothing_and_never_exceed_the_most(values: SqliteValues) -> None:
     def fill(thread: int) -> int:
         return sum(values.put("lease-1", f"{thread}-{nth}", b"x" * 20, MOST) for nth in range(20))

@@ -102,6 +102,17 @@ def journal(tmp_path: Path) -> Journal:
 # -- sound journals ----------------------------------------------------------------------------------------------------
 
 
+def test_what_was_measured_is_summed_by_the_month_of_its_report(journal: Journal) -> None:
+    lease = journal.lease(end=OPEN)
+    journal.add("measured", lease=lease, meters={"cpu_s": 12_000, "requests": 1_000})
+    journal.add("measured", lease=lease, meters={"cpu_s": 500})
+    journal.at = T + 10 * DAY
+    journal.add("measured", lease=lease, meters={"cpu_s": 1})
+    report = journal.check()
+    assert report.ok
+    assert report.measured == {"2026-09": {"cpu_s": 12_500, "requests": 1_000}, "2026-10": {"cpu_s": 1}}
+
+
 def test_a_sound_journal_has_no_faults_and_is_counted(journal: Journal) -> None:
     held = journal.lease(hold_until=T + 60, key="a")
     journal.at += 30

@@ -16,7 +16,17 @@ from pathlib import Path
 import maillage
 from maillage.engines.backup_archive import Manifest, Member, digest_of_file, pack, unpack
 from maillage.engines.file_snapshots import FileSnapshots
-from maillage.engines.folder_layout import BLOBS, DATABASES, JOURNAL, RECORDS, SETTINGS, SNAPSHOTS, is_blob
+from maillage.engines.folder_layout import (
+    BLOBS,
+    DATABASES,
+    HOUSE,
+    JOURNAL,
+    RECORDS,
+    SETTINGS,
+    SNAPSHOTS,
+    is_blob,
+    is_house,
+)
 from maillage.engines.folder_lock import FolderLock
 from maillage.kernel.times import format_time
 
@@ -47,6 +57,7 @@ def back_up(
     databases = {name: path for name, path in found.items() if path.is_file()}
     with tempfile.TemporaryDirectory(prefix=f".{archive.name}.", dir=archive.parent) as scratch:
         staged = Path(scratch) / "staged"
+        _copy_houses(folder, staged)
         rows = _copy_databases(databases, staged, on_progress)
         ends = {name: _end_of(staged / name) for name in SNAPSHOTS if name in databases}
         for name, end in ends.items():
@@ -137,6 +148,15 @@ def _copy_snapshot(folder: Path, staged: Path, where: str, end: int) -> None:
         except FileNotFoundError:  # a newer one has just taken its place
             continue
         return
+
+
+def _copy_houses(folder: Path, staged: Path) -> None:
+    """Before the journal, so that the sites they are of are in it. Records are replaced whole; of a history that grows
+    meanwhile the one place that was torn says so itself."""
+    for path in (folder / HOUSE).glob("*"):
+        if is_house(f"{HOUSE}/{path.name}"):
+            with suppress(FileNotFoundError):  # nobody looks after that house any more
+                _copy(path, staged / HOUSE / path.name)
 
 
 def _link_blobs(folder: Path, staged: Path) -> None:

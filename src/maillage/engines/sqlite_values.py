@@ -49,6 +49,18 @@ class SqliteValues:
             rows = self._db.execute("SELECT key, value FROM kept WHERE lease = ? ORDER BY key", (lease,)).fetchall()
         return [(key, bytes(value)) for key, value in rows]
 
+    def keys(self, lease: str) -> list[str]:
+        """In order."""
+        with self._lock:
+            rows = self._db.execute("SELECT key FROM kept WHERE lease = ? ORDER BY key", (lease,)).fetchall()
+        return [key for (key,) in rows]
+
+    def leases(self) -> list[str]:
+        """Those of which anything was ever put and not dropped, in order."""
+        with self._lock:
+            rows = self._db.execute("SELECT lease FROM sizes ORDER BY lease").fetchall()
+        return [lease for (lease,) in rows]
+
     def drop(self, lease: str) -> None:
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")

@@ -4,6 +4,8 @@ What a lease costs up to an instant is one formula of its price and the seconds 
 the difference of two such sums. So the months of a lease add up to its charge to the last micro-unit.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from maillage.kernel.leases import Lease, charge_micro
@@ -30,7 +32,9 @@ class UsageLine(msgspec.Struct, frozen=True):
 
 
 class InvoiceLine(msgspec.Struct, frozen=True):
-    """One lease within the month. ``credit`` is what is given back because the lease was reclaimed."""
+    """One lease within the month. ``credit`` is what is given back because the lease was reclaimed; ``measured`` what
+    was reported of it in the month, per meter: it is told, and costs nothing. ``state`` and ``end`` are the lease's
+    as of now."""
 
     lease: str
     site: str
@@ -43,6 +47,7 @@ class InvoiceLine(msgspec.Struct, frozen=True):
     per_hour: str
     amount: str
     credit: str
+    measured: dict[str, int | float]
 
 
 class Invoice(msgspec.Struct, frozen=True):
@@ -84,32 +89,40 @@ def usage_line(ledger: Ledger, lease: Lease, start: int, end: int) -> UsageLine 
         format_end(lease.end),
         seconds,
         {kind: round(quantity * seconds / (1_000 * HOUR_S), 6) for kind, quantity in lease.needs.items()},
-        {name: from_thousandths(amount) for name, amount in ledger.measured.get(lease.id, {}).items()},
+        _in_units(ledger.measured.get(lease.id, {})),
         from_micro(billed_until(lease, last) - billed_until(lease, first)),
     )
 
 
 def invoice(ledger: Ledger, tenant: str, month: str, currency: str, now: int) -> Invoice:
-    """What a tenant owes for a month (UTC), up to now while it runs."""
+    """What a tenant owes for a month (UTC), up to now while it runs.
+
+    A measurement counts in the month in which it was reported: one that comes after a month is over changes nothing of
+    that month's invoice.
+    """
     first, beyond = month_bounds(month)
     until = max(min(beyond, now), first)
     amount = credit = 0
     settled = beyond <= now
     lines = []
+    measured_in = ledger.measured_in.get(month, {})
     for lease in ledger.leases_of_tenant.get(tenant, ()):
         settled = settled and not (lease.state == "held" and lease.start < beyond)
         charged = billed_until(lease, until) - billed_until(lease, first)
         credited = lease.credit if first <= lease.end < beyond and lease.end <= now else 0
-        if charged or credited:
+        measured = measured_in.get(lease.id, {})
+        if charged or credited or measured:
             amount += charged
             credit += credited
-            lines.append(_invoice_line(lease, first, until, charged, credited))
+            lines.append(_invoice_line(lease, first, until, charged, credited, measured))
     status = "final" if settled else "open"
     total = from_micro(amount - credit)
     return Invoice(tenant, month, currency, status, lines, from_micro(amount), from_micro(credit), total)
 
 
-def _invoice_line(lease: Lease, first: int, until: int, charged: int, credited: int) -> InvoiceLine:
+def _invoice_line(
+    lease: Lease, first: int, until: int, charged: int, credited: int, measured: Mapping[str, int]
+) -> InvoiceLine:
     return InvoiceLine(
         lease.id,
         lease.site,
@@ -122,4 +135,9 @@ def _invoice_line(lease: Lease, first: int, until: int, charged: int, credited: 
         from_micro(lease.per_hour),
         from_micro(charged),
         from_micro(credited),
+        _in_units(measured),
     )
+
+
+def _in_units(meters: Mapping[str, int]) -> dict[str, int | float]:
+    return {name: from_thousandths(amount) for name, amount in meters.items()}

@@ -5,7 +5,7 @@ number or depends on how the events were cut into batches.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
@@ -33,7 +33,7 @@ from maillage.kernel.leases import Lease, LeaseState
 from maillage.kernel.pools import TRIM_ABOVE, Pool
 from maillage.kernel.sites import Site, zone_info
 from maillage.kernel.timers import Timers
-from maillage.kernel.times import DAY_S, FOREVER
+from maillage.kernel.times import DAY_S, FOREVER, month_of
 
 KEY_WINDOW_S = DAY_S
 """How long a granted idempotency key is remembered."""
@@ -60,7 +60,8 @@ class Ledger:
         self.leases_of_site: defaultdict[str, list[Lease]] = defaultdict(list)
         self.leases_of_tenant: defaultdict[str, list[Lease]] = defaultdict(list)
         self.keys: dict[str, GrantedKey] = {}
-        self.measured: dict[str, dict[str, int]] = {}
+        self.measured: dict[str, dict[str, int]] = {}  # lease: meter: thousandths so far; the sum of the months
+        self.measured_in: dict[str, dict[str, dict[str, int]]] = {}  # month (UTC) of the report: lease: meter
         self.watched: dict[str, Holdings] = {}  # of tenants with quotas; derived, in no snapshot
         self.holds = Timers()
         self.ends = Timers()
@@ -198,9 +199,9 @@ class Ledger:
         self.keep_key(key_name(event.tenant, event.key), GrantedKey("", "", event.at))
 
     def _measured(self, event: Measured) -> None:
-        meters = self.measured.setdefault(event.lease, {})
-        for name, amount in event.meters.items():
-            meters[name] = meters.get(name, 0) + amount
+        _add(self.measured.setdefault(event.lease, {}), event.meters)
+        of_month = self.measured_in.setdefault(month_of(event.at), {})
+        _add(of_month.setdefault(event.lease, {}), event.meters)
 
     # -- shared with whoever restores a snapshot ------------------------------------------------------------------
 
@@ -244,6 +245,13 @@ class Ledger:
             if known is not None and known.at == at:  # else it was granted or made void since, and is queued once more
                 del self.keys[old]
 
+    def restore_measured(self, measured_in: dict[str, dict[str, dict[str, int]]]) -> None:
+        """Take over what a snapshot has of each month."""
+        self.measured_in = measured_in
+        for of_month in measured_in.values():
+            for lease, meters in of_month.items():
+                _add(self.measured.setdefault(lease, {}), meters)
+
     def restore_keys(self, keys: dict[str, GrantedKey]) -> None:
         """Take over the keys of a snapshot."""
         self.keys = keys
@@ -279,6 +287,11 @@ class Ledger:
         if lease.cls == "spot":
             for kind in lease.needs:
                 self.pools[lease.site][kind].spot.pop(lease.id, None)
+
+
+def _add(sums: dict[str, int], meters: Mapping[str, int]) -> None:
+    for name, amount in meters.items():
+        sums[name] = sums.get(name, 0) + amount
 
 
 def key_name(tenant: str, key: str) -> str:

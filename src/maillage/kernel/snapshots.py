@@ -12,7 +12,10 @@ from maillage.kernel.ledger import GrantedKey, Ledger
 from maillage.kernel.pools import Pool
 from maillage.kernel.sites import Site, zone_info
 
-FORMAT = 1
+FORMAT = 2
+WITHOUT_MONTHS = 1
+"""The format that knew of each lease what was measured in all, not in which month. One of a chain that never measured
+anything lacks nothing; any other can't be read as what it should say, and the journal is."""
 
 
 class _PoolRow(msgspec.Struct, array_like=True, gc=False):
@@ -37,7 +40,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
     pools: list[_PoolRow]
     leases: list[Lease]
     keys: dict[str, GrantedKey]
-    measured: dict[str, dict[str, int]]
+    measured_in: dict[str, dict[str, dict[str, int]]]
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -56,7 +59,7 @@ def encode_ledger(ledger: Ledger) -> bytes:
             [_pool_row(site, pool) for site, pools in ledger.pools.items() for pool in pools.values()],
             list(ledger.leases.values()),
             ledger.keys,
-            ledger.measured,
+            ledger.measured_in,
         )
     )
 
@@ -64,18 +67,18 @@ def encode_ledger(ledger: Ledger) -> bytes:
 def decode_ledger(body: bytes | memoryview) -> Ledger:
     """The ledger of a snapshot; msgspec.DecodeError or ValidationError where it is damaged or of another format."""
     snapshot = _decoder.decode(body)
-    if snapshot.format != FORMAT:
+    if snapshot.format not in (FORMAT, WITHOUT_MONTHS):
         raise msgspec.ValidationError(f"snapshot format {snapshot.format}, not {FORMAT}")
     ledger = Ledger()
     ledger.pos, ledger.now = snapshot.pos, snapshot.now
     ledger.sites = {site.id: site for site in snapshot.sites}
     ledger.seqs = snapshot.seqs
     ledger.pools = {site.id: {} for site in snapshot.sites}
-    ledger.measured = snapshot.measured
     for row in snapshot.pools:
         ledger.pools[row.site][row.kind] = _pool(row, ledger.sites[row.site])
     ledger.restore_leases(snapshot.leases)
     ledger.restore_keys(snapshot.keys)
+    ledger.restore_measured(snapshot.measured_in)
     return ledger
 
 

@@ -60,4 +60,9 @@ def month_bounds(month: str) -> tuple[int, int]:
 
 def month_of(second: int) -> str:
     """The month ``YYYY-MM`` (UTC) that an instant lies in."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m")
+    return _month_of_day(second // DAY_S)
+
+
+@lru_cache(maxsize=1 << 12)
+def _month_of_day(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY_S, UTC).strftime("%Y-%m")

@@ -1,5 +1,6 @@
 """The checker: what must be true of each ledger when the dust has settled, whatever happened before."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -52,6 +53,7 @@ def check_ledger(world: World, name: str, file: SimFile, live: Ledger) -> Report
     ledger = check_replay(world, name, file, live)
     if ledger is not None:
         check_bills(world, name, ledger, report.charged_micro, report.credited_micro)
+        check_measured(world, name, ledger, report.measured)
     return report
 
 
@@ -117,6 +119,28 @@ def check_bills(
             billed = sum(Decimal(text) for text in texts) * MICRO
             if billed != micro:
                 world.fault(f"{name}: {tenant} is billed {billed} micro-units {what}, the leases come to {micro}")
+
+
+def check_measured(world: World, name: str, ledger: Ledger, measured: Mapping[str, Mapping[str, int]]) -> None:
+    """The invoices of a month tell of all leases together what was measured in that month (thousandths per meter), and
+    over all months that is what is known of each lease."""
+    now = int(world.time.seconds()) + BEYOND_ALL_ENDS_S
+    for month in sorted({*measured, *ledger.measured_in}):
+        told: Counter[str] = Counter()
+        for tenant in sorted(ledger.leases_of_tenant):
+            for line in invoice(ledger, tenant, month, "USD", now).lines:
+                told.update({meter: round(amount * 1_000) for meter, amount in line.measured.items()})
+        if +told != +Counter(measured.get(month, {})):
+            world.fault(f"{name}: invoices of {month} tell {dict(told)} as measured, the journal {measured.get(month)}")
+    sums: dict[str, Counter[str]] = {}
+    for of_month in ledger.measured_in.values():
+        for lease, meters in of_month.items():
+            sums.setdefault(lease, Counter()).update(meters)
+    for lease in sorted({*sums, *ledger.measured}):
+        if sums.get(lease) != ledger.measured.get(lease):
+            world.fault(
+                f"{name}: {lease} was measured to use {ledger.measured.get(lease)}, its months {sums.get(lease)}"
+            )
 
 
 def _months(first: int, last: int) -> Iterator[str]:

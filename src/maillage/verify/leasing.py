@@ -8,7 +8,7 @@ from maillage.verify.capacity import LOOK_BACK_S, Span
 from maillage.verify.findings import Findings
 from maillage.verify.keys import VOID, Keys
 from maillage.verify.leases import STEPS, Lease, lease_of
-from maillage.verify.report import Fault, instant_text
+from maillage.verify.report import Fault, instant_text, month_text
 from maillage.verify.sites import Sites
 
 NOT_BILLED = "it was never confirmed, or its key was made void"
@@ -264,3 +264,7 @@ class Leasing:
             self.found.fault("state", f"{lease_id[:80]} is measured, and was never granted")
         elif lease_id.rpartition("~")[0] != self.found.site:
             self.found.fault("state", f"{lease_id} is measured in the sequence of another site")
+        else:
+            of_month = self.found.report.measured.setdefault(month_text(event["at"]), {})
+            for meter, amount in event["meters"].items():
+                of_month[meter] = of_month.get(meter, 0) + amount

@@ -48,7 +48,8 @@ class Report:
     """Counts, the time span in seconds UTC (None for an empty journal), and the faults.
 
     ``faults`` holds the first FAULTS_KEPT, ``faults_total`` counts all. ``charged_micro`` and ``credited_micro`` are
-    per tenant in micro-units, as the journal states them; an invoice is the first less the second.
+    per tenant in micro-units, as the journal states them; an invoice is the first less the second. ``measured`` has
+    thousandths per meter for each month of the reports, as all invoices of that month together tell them.
     """
 
     events: int = 0
@@ -61,6 +62,7 @@ class Report:
     faults_total: int = 0
     charged_micro: dict[str, int] = field(default_factory=dict)
     credited_micro: dict[str, int] = field(default_factory=dict)
+    measured: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -75,6 +77,11 @@ class Report:
 def instant_text(second: int) -> str:
     """RFC 3339 in UTC; what lies beyond the years that have a date is an open end."""
     return "no end" if second >= INSTANT_MAX else datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def month_text(second: int) -> str:
+    """The month in UTC, as 2026-12."""
+    return instant_text(second)[:7]
 
 
 def amount_text(thousandths: int) -> str:

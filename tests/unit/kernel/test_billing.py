@@ -1,6 +1,7 @@
 """Money: every lease adds up to its charge, to the last micro-unit."""
 
 import itertools
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from maillage.kernel.leases import Lease, charge_micro
 from maillage.kernel.prices import PriceBook, PriceEntry
 from maillage.kernel.quantities import to_micro
 from maillage.kernel.times import DAY_S, FOREVER, HOUR_S, month_bounds, month_of
+from maillage.verify import check_rows
 from tests.kernel_world import NOW, World, at
 
 
@@ -177,6 +179,79 @@ def test_usage_is_what_was_reserved_within_the_window_and_what_was_measured(worl
     )
     assert usage_line(world.ledger, world.known(lease), NOW - DAY_S, NOW) is None
     assert usage_line(world.ledger, world.known(lease), lease.end, FOREVER) is None
+
+
+def measured_of(world: World, month: str) -> dict[str, dict[str, int | float]]:
+    return {line.lease: line.measured for line in invoice_of(world, month).lines}
+
+
+def test_an_invoice_tells_of_each_lease_what_was_measured_in_its_month(world: World) -> None:
+    lease, other = world.lease({"cpu": 1}), world.lease({"cpu": 1})
+    world.measure(lease, {"cpu_hours": 1_250, "requests": 3_000})
+    world.clock.set(at("2026-12-31T23:59:59Z"))
+    world.measure(lease, {"cpu_hours": 1})
+    world.clock.set(at("2027-01-01T00:00:00Z"))
+    world.measure(lease, {"cpu_hours": 2_000})
+    assert measured_of(world, "2026-12") == {lease.id: {"cpu_hours": 1.251, "requests": 3}, other.id: {}}
+    world.tick(HOUR_S)
+    assert measured_of(world, "2027-01") == {lease.id: {"cpu_hours": 2}, other.id: {}}
+    assert world.ledger.measured[lease.id] == {"cpu_hours": 3_251, "requests": 3_000}
+
+
+def test_a_measurement_that_comes_after_the_month_counts_in_the_month_in_which_it_comes(world: World) -> None:
+    lease = world.lease({"cpu": 1}, NOW, at("2026-12-31T12:00:00Z"))
+    world.measure(lease, {"requests": 5_000})
+    world.clock.set(at("2027-01-01T00:00:01Z"))
+    world.tick()
+    final = invoice_of(world, "2026-12")
+    world.measure(lease, {"requests": 2_000})
+    assert final.status == "final"
+    assert invoice_of(world, "2026-12") == final
+    (line,) = invoice_of(world, "2027-01").lines
+    assert (line.lease, line.seconds, line.amount, line.measured) == (lease.id, 0, "0.00", {"requests": 2})
+
+
+def test_what_costs_nothing_is_on_the_invoice_where_it_was_measured() -> None:
+    world = World()
+    world.pool("cpu", 8)
+    lease, _ = world.lease({"cpu": 1}), world.lease({"cpu": 1})
+    world.tick(HOUR_S)
+    world.measure(lease, {"requests": 1_000})
+    assert measured_of(world, "2026-12") == {lease.id: {"requests": 1}}
+    assert invoice_of(world, "2026-12").total == "0.00"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 20 * DAY_S), st.integers(0, 2), st.sampled_from(["a", "b", "c"]), st.integers(0, 9)),
+        max_size=30,
+    ),
+    st.integers(0, 30),
+)
+def test_the_months_add_up_to_the_whole_also_after_a_restart_and_for_the_independent_reader(
+    reports: list[tuple[int, int, str, int]], restart_at: int
+) -> None:
+    world = World()
+    world.pool("cpu", 8)
+    leases = [world.lease({"cpu": 1}, tenant=tenant) for tenant in ("acme", "acme", "other")]
+    for number, (seconds, which, meter, amount) in enumerate(reports):
+        if number == restart_at:
+            world.take_snapshot()
+            world.restart()
+        world.clock.advance(seconds)
+        world.measure(leases[which], {meter: amount})
+    world.check_replay()
+    said = check_rows((batch.pos, batch.count, batch.body) for batch in world.journal.read())
+    assert said.ok
+    told: dict[str, Counter[str]] = {}
+    by_lease: dict[str, Counter[str]] = {}
+    for month in months(NOW, world.now):
+        for line in (line for who in ("acme", "other") for line in invoice_of(world, month, who).lines):
+            amounts = {meter: round(amount * 1_000) for meter, amount in line.measured.items()}
+            told.setdefault(month, Counter()).update(amounts)
+            by_lease.setdefault(line.lease, Counter()).update(amounts)
+    assert told == said.measured
+    assert by_lease == world.ledger.measured
 
 
 def test_a_hold_is_no_usage(world: World) -> None:

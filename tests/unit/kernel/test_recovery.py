@@ -126,7 +126,7 @@ def test_a_snapshot_from_the_middle_of_a_batch_is_followed_on() -> None:
         lambda body: b"",
         lambda body: body[: len(body) // 2],
         lambda body: b"\x00" + body[1:],
-        lambda body: msgspec.msgpack.encode([2, *msgspec.msgpack.decode(body)[1:]]),
+        lambda body: msgspec.msgpack.encode([3, *msgspec.msgpack.decode(body)[1:]]),
         lambda body: msgspec.msgpack.encode({"format": 1}),
     ],
     ids=["empty", "cut off", "first byte", "other format", "other shape"],
@@ -135,6 +135,28 @@ def test_a_snapshot_that_can_not_be_read_costs_time_and_nothing_else(damage) -> 
     world = busy_world()
     world.snapshots.save(world.ledger.pos, damage(encode_ledger(world.ledger)))
     assert encode_ledger(recover(world.journal, world.snapshots)) == encode_ledger(world.ledger)
+
+
+def as_before_months(world: World) -> bytes:
+    """A snapshot of format 1: what was measured in all, no months."""
+    _, *fields, _ = msgspec.msgpack.decode(encode_ledger(world.ledger))
+    return msgspec.msgpack.encode([1, *fields, world.ledger.measured])
+
+
+def test_of_a_snapshot_that_knows_no_months_the_journal_is_read_and_the_months_are_there() -> None:
+    world = busy_world()
+    assert world.ledger.measured_in
+    world.snapshots.save(world.ledger.pos, as_before_months(world))
+    recovered = recover(world.journal, world.snapshots)
+    assert encode_ledger(recovered) == encode_ledger(world.ledger)
+    assert recovered.measured == world.ledger.measured
+
+
+def test_a_snapshot_that_knows_no_months_of_a_chain_that_never_measured_is_read() -> None:
+    world = World()
+    world.pool("cpu", 8)
+    world.hour({"cpu": 1})
+    assert encode_ledger(decode_ledger(as_before_months(world))) == encode_ledger(world.ledger)
 
 
 def test_a_snapshot_of_events_that_are_not_in_the_journal_is_left_alone() -> None:

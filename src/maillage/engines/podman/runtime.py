@@ -20,7 +20,7 @@ from maillage.engines.podman.vetting import Bounds
 from maillage.kernel.errors import NotFound
 from maillage.services.compute.errors import CodeFault, CodeRefused
 from maillage.services.compute.model import CodeKind, Instance
-from maillage.services.compute.ports import Count, Inbound, Inspected, Note, Outbound
+from maillage.services.compute.ports import Count, Inbound, Inspected, KeyValues, Note, Outbound
 
 LOOK_EVERY_S = 1.0
 """How soon a container that ended by itself is known to have ended, while nobody asks anything of it."""
@@ -33,6 +33,8 @@ class PodmanRuntime:
     is needed."""
 
     kinds: frozenset[CodeKind] = frozenset({"image"})
+    values: KeyValues | None = None
+    """A container keeps nothing by the lease: what it writes ends with it."""
 
     def __init__(
         self, folder: Path, settings: PodmanSettings, bounds: Bounds | None = None, way_out: WayOut = Egress

@@ -1,4 +1,6 @@
-"""Sessions that follow devices, in a database: what was asked, and where each is."""
+"""Sessions that follow devices, in a database: what was asked, where each is, and which process keeps it."""
+
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -10,15 +12,18 @@ from maillage.engines.records.tables import sessions
 from maillage.kernel.errors import AlreadyExists, NotFound
 from maillage.services.compute.follow.ports import Session
 from maillage.services.compute.live.model import Plan
+from maillage.services.compute.live.ports import Kept
 
-_ALL = sa.select(sessions.c.plan, sessions.c.state).order_by(sessions.c.created_at, sessions.c.id)
+_ALL = sa.select(sessions.c.plan, sessions.c.state, sessions.c.keeper).order_by(sessions.c.created_at, sessions.c.id)
 
 
 class SqlSessionRecords:
-    """``services.compute.live.ports.LiveRecords``."""
+    """``services.compute.live.ports.LiveRecords``. ``keeper`` is this process: the sessions that it adds are its own,
+    and it changes no other's."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keeper: str = "") -> None:
         self._database = database
+        self._keeper = keeper
 
     def add(self, plan: Plan) -> None:
         row = {
@@ -28,6 +33,7 @@ class SqlSessionRecords:
             "device": plan.device,
             "created_at": plan.created_at,
             "plan": msgspec.json.encode(plan),
+            "keeper": self._keeper,
         }
         try:
             with self._database.statement() as connection:
@@ -39,20 +45,32 @@ class SqlSessionRecords:
 
     def put(self, session: Session) -> bool:
         with self._database.statement() as connection:
-            same = sa.update(sessions).where(sessions.c.id == session.device)
+            same = sa.update(sessions).where(*self._own(session.device))
             return connection.execute(same, {"state": msgspec.json.encode(session)}).rowcount == 1
 
     def drop(self, plan_id: str) -> None:
         with self._database.statement() as connection:
-            connection.execute(sa.delete(sessions).where(sessions.c.id == plan_id))
+            connection.execute(sa.delete(sessions).where(*self._own(plan_id)))
 
-    def all(self) -> list[tuple[Plan, Session | None]]:
+    def all(self) -> list[Kept]:
         with self._database.reading() as connection:
             rows = list(connection.execute(_ALL))
-        return [
-            (
-                msgspec.json.decode(plan, type=Plan),
-                None if state is None else msgspec.json.decode(state, type=Session),
-            )
-            for plan, state in rows
-        ]
+        return [_kept(row) for row in rows]
+
+    def find(self, plan_id: str) -> Kept | None:
+        with self._database.reading() as connection:
+            row = connection.execute(_ALL.where(sessions.c.id == plan_id)).first()
+        return None if row is None else _kept(row)
+
+    def take_over(self, plan_id: str, former: str) -> bool:
+        with self._database.statement() as connection:
+            same = sa.update(sessions).where(sessions.c.id == plan_id, sessions.c.keeper == former)
+            return connection.execute(same, {"keeper": self._keeper}).rowcount == 1
+
+    def _own(self, plan_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+        return sessions.c.id == plan_id, sessions.c.keeper == self._keeper
+
+
+def _kept(row: Any) -> Kept:
+    state = None if row.state is None else msgspec.json.decode(row.state, type=Session)
+    return Kept(msgspec.json.decode(row.plan, type=Plan), state, row.keeper)

@@ -261,6 +261,7 @@ sessions = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("plan", sa.LargeBinary, nullable=False),
     sa.Column("state", sa.LargeBinary),
+    sa.Column("keeper", sa.Text, nullable=False, server_default=""),
     sa.ForeignKeyConstraint(["app", "digest"], ["versions.app", "versions.digest"]),
     sa.UniqueConstraint("app", "device"),
     sa.Index("sessions_version", "app", "digest"),

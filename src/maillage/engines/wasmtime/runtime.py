@@ -26,7 +26,7 @@ class WasmtimeRuntime:
 
     def __init__(self, folder: Path, values: KeyValues) -> None:
         self._artefacts = Artefacts(folder)
-        self._values = values
+        self.values = values
         self._machine: Machine | None = None
         self._opening = asyncio.Lock()
         self._hosted: dict[str, Hosted] = {}
@@ -83,7 +83,7 @@ class WasmtimeRuntime:
         async with self._opening:
             if self._machine is None:
                 loop = asyncio.get_running_loop()
-                self._machine = await asyncio.to_thread(_new_machine, self._artefacts, self._values, loop)
+                self._machine = await asyncio.to_thread(_new_machine, self._artefacts, self.values, loop)
             return self._machine
 
 

@@ -130,6 +130,11 @@ def _print_invoice(one: dict[str, Any]) -> None:
     ]
     columns = ("lease", "class", "state", "needs", "hours", "an hour", "amount", "credit")
     show.print_table(columns, rows, ("hours", "an hour", "amount", "credit"), "Nothing is owed.")
+    measured = [(line["lease"], show.needs_text(line["measured"])) for line in one["lines"] if line["measured"]]
+    if measured:
+        show.say("")
+        show.print_table(("lease", "measured in the month"), measured)
+        show.say("")
     show.say(f"{one['amount']} less {one['credit']} credit: {one['total']} {one['currency']}", "bold")
 
 

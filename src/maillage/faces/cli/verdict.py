@@ -40,7 +40,7 @@ def _checked(folder: Path) -> dict[str, Any]:
 
 
 def _verdict(folder: Path, report: "Report") -> dict[str, Any]:
-    from maillage.kernel.quantities import from_micro
+    from maillage.kernel.quantities import from_micro, from_thousandths
 
     return {
         "folder": str(folder),
@@ -53,6 +53,10 @@ def _verdict(folder: Path, report: "Report") -> dict[str, Any]:
         "last_at": _instant(report.last_at),
         "charged": {tenant: from_micro(micro) for tenant, micro in sorted(report.charged_micro.items())},
         "credited": {tenant: from_micro(micro) for tenant, micro in sorted(report.credited_micro.items())},
+        "measured": {
+            month: {meter: from_thousandths(amount) for meter, amount in sorted(meters.items())}
+            for month, meters in sorted(report.measured.items())
+        },
         "faults_total": report.faults_total,
         "faults": [
             {"kind": fault.kind, "event": fault.pos, "site": fault.site, "number": fault.seq, "text": fault.text}
@@ -99,6 +103,11 @@ def _print_checked(verdict: dict[str, Any]) -> None:
         show.say("")
         rows = [(who, verdict["charged"].get(who, "0.00"), verdict["credited"].get(who, "0.00")) for who in tenants]
         show.print_table(("tenant", "charged", "credited"), rows, right=("charged", "credited"))
+    if verdict["measured"]:
+        show.say("")
+        show.print_table(
+            ("month", "measured"), [(month, show.needs_text(meters)) for month, meters in verdict["measured"].items()]
+        )
     if not verdict["faults_total"]:
         return
     show.say("")

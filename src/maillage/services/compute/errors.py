@@ -77,6 +77,14 @@ class BodyTooLarge(Refusal):
     category = Category.TOO_LARGE
 
 
+class SessionElsewhere(Refusal):
+    """Another hub keeps the session: it alone moves it and lets its requests through; ``extra['hub']`` names it."""
+
+    slug = "session-elsewhere"
+    title = "Another hub keeps this session"
+    category = Category.UNAVAILABLE
+
+
 class NoCodeHere(Refusal):
     """This process runs no tenants' code."""
 

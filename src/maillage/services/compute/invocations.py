@@ -64,6 +64,10 @@ class Deployed(Protocol):
 class Following(Protocol):
     """Sessions that follow their devices."""
 
+    async def bring_called(self, session_id: str, app_id: str) -> None:
+        """To be asked first: SessionElsewhere where another process keeps a session of an app."""
+        ...
+
     def home(self, session_id: str, app_id: str) -> Instance | None:
         """The instance that a session of an app lives at; None where there is no such session, or it has no place."""
         ...
@@ -101,7 +105,7 @@ class Invocations:
     async def is_public(self, app_id: str, session: str = "") -> bool:
         """Whether an app is there for anybody, also while nothing of it is ready; or a session of it is."""
         if session:
-            home = self._home(session, app_id)
+            home = await self._brought_home(session, app_id)
             return home is not None and home.settings.public
         ready = self._hosting.ready(app_id)
         if ready:
@@ -134,7 +138,7 @@ class Invocations:
     async def _of_session(self, session: str, app_id: str, request: Inbound, caller: Principal | None) -> Answer:
         """Whoever comes while the session is on the move waits at the door, and counts as under way already."""
         began = self._monotonic()
-        home = self._home(session, app_id)
+        home = await self._brought_home(session, app_id)
         if home is None or not _may_call(home, caller) or self._following is None:
             raise NotFound(f"there is no session {session[:64]!r} of {app_id}, or it has no place now")
         with ExitStack() as ending:
@@ -146,6 +150,11 @@ class Invocations:
                 raise NoInstance(f"the session {session[:64]!r} is about to have another place; ask again")
             answer = await self._in_time([here], request, began)
             return Answer(answer.status, answer.headers, Given(answer.body, ending.pop_all().close), here)
+
+    async def _brought_home(self, session: str, app_id: str) -> Instance | None:
+        if self._following is not None:
+            await self._following.bring_called(session, app_id)
+        return self._home(session, app_id)
 
     async def _in_time(self, candidates: list[Instance], request: Inbound, began: float) -> Answer:
         limit_s = candidates[0].limits.request_s + SLACK_S

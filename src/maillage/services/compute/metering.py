@@ -11,10 +11,10 @@ The ledger keeps thousandths of a meter's unit, and the units are chosen so that
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from maillage.kernel.errors import Refusal
+from maillage.kernel.errors import Invalid, Refusal
 from maillage.kernel.office import Office
 from maillage.kernel.scribe import View
 from maillage.services.compute.model import Meters
@@ -26,6 +26,9 @@ FLUSH_EVERY_S = 5.0
 SENT_A_ROUND = 50
 """Leases whose amounts are sent at a time, those that waited longest first: the journal grows by an event for each, so
 with very many busy leases each is heard of less often."""
+RESERVED = ("requests", "fuel_k", "wall_ms", "in_kb", "out_kb")
+"""The meters that are counted here. An amount that came to them from elsewhere would be taken for counted, and as much
+of what is counted next would be swallowed: so they are nobody else's to report."""
 LATE_S = 600
 """How long after a lease's end its totals are kept: its last requests may still be under way."""
 
@@ -79,6 +82,17 @@ def of_thousandths(measured: Mapping[str, int]) -> Meters:
         measured.get("in_kb", 0),
         measured.get("out_kb", 0),
     )
+
+
+def require_free_names(meters: Iterable[str]) -> None:
+    """Invalid where one of the meters is counted here."""
+    taken = next((name for name in meters if name in RESERVED), None)
+    if taken is not None:
+        raise Invalid(
+            f"meters.{taken}",
+            f"is counted by the runtime of apps; report by another name than {', '.join(RESERVED[:-1])} and "
+            f"{RESERVED[-1]}, such as x_{taken}",
+        )
 
 
 class Metering:

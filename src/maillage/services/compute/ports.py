@@ -60,6 +60,11 @@ class Runtime(Protocol):
 
     kinds: frozenset[CodeKind]
 
+    @property
+    def values(self) -> "KeyValues | None":
+        """Where its code keeps what it keeps between requests; None where this runtime gives it no such place."""
+        ...
+
     async def inspect(self, code: Path, kind: CodeKind, digest: str, reference: str) -> Inspected:
         """Check code that was uploaded and make it ready to start; CodeRefused with the reason where it can't run here.
         ``code`` need not exist where only a ``reference`` is given. Done once a version, and again where what was
@@ -127,6 +132,12 @@ class KeyValues(Protocol):
 
     def items(self, lease: str) -> list[tuple[str, bytes]]:
         """Everything of a lease, for handing a session over."""
+        ...
+
+    def keys(self, lease: str) -> list[str]: ...
+
+    def leases(self) -> list[str]:
+        """Those of which anything was ever put and not dropped."""
         ...
 
     def drop(self, lease: str) -> None:

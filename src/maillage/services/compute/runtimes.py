@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from maillage.services.compute.errors import CodeRefused
+from maillage.services.compute.follow.state import TrackedValues
 from maillage.services.compute.model import CodeKind
 from maillage.services.compute.ports import Runtime
 
@@ -26,6 +27,12 @@ class Runtimes:
             here = f"what runs is {', '.join(self.kinds)}" if self._of else "no code runs here at all"
             raise CodeRefused(f"nothing here runs code of the kind {kind}; {here}", fault="no-runtime")
         return runtime
+
+    @property
+    def values(self) -> TrackedValues | None:
+        """Where code of sessions keeps its state; None where no runtime here gives it such a place."""
+        every = (runtime.values for runtime in self._runtimes)
+        return next((values for values in every if isinstance(values, TrackedValues)), None)
 
     async def close(self) -> None:
         """End all that runs, without grace, even where one of them fails at it."""

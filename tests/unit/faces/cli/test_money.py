@@ -49,7 +49,13 @@ def test_the_only_tenant_that_owes_is_shown_with_its_lines(capsys: pytest.Captur
     _print_invoices({"items": [invoice("acme", LINE), invoice("operator")]})
     out = capsys.readouterr().out
     assert out.startswith("acme, 2026-11 (open)") and "bv-1~4" in out
+    assert "cpu_seconds 1,234.5" in out
     assert out.endswith("0.15 less 0.05 credit: 0.10 USD\n")
+
+
+def test_an_invoice_without_measurements_does_not_speak_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    _print_invoices(invoice("acme", LINE | {"measured": {}}))
+    assert "measured" not in capsys.readouterr().out
 
 
 def test_a_tenant_that_owes_nothing_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:

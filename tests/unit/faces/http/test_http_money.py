@@ -45,6 +45,35 @@ def test_an_invoice_adds_up_its_lines(api: Api) -> None:
     assert api.ok("GET", "/v1/invoices/2026-11", key=acme)["status"] == "final"
 
 
+def test_an_invoice_tells_what_was_measured_in_the_month(api: Api) -> None:
+    acme, node = api.tenant("acme"), api.tenant("store", "node")
+    lease = api.ok("POST", "/v1/leases", ask(cpu=2, start=None, end=None), acme)["id"]
+    for _ in range(2):
+        api.ok("POST", f"/v1/leases/{lease}/measurements", {"meters": {"cpu_s": 1.5}}, node)
+    api.clock.advance(3_600)
+    (line,) = api.ok("GET", "/v1/invoices/2026-11", key=acme)["lines"]
+    assert (line["measured"], line["amount"]) == ({"cpu_s": 3}, "0.084")
+    api.clock.advance(30 * 86_400)
+    final = api.ok("GET", "/v1/invoices/2026-11", key=acme)
+    api.ok("POST", f"/v1/leases/{lease}/measurements", {"meters": {"cpu_s": 9}}, node)
+    assert api.ok("GET", "/v1/invoices/2026-11", key=acme) == final
+    assert api.ok("GET", "/v1/invoices/2026-12", key=acme)["lines"][0]["measured"] == {"cpu_s": 9}
+
+
+@pytest.mark.parametrize("meter", ["requests", "fuel_k", "wall_ms", "in_kb", "out_kb"])
+def test_what_the_runtime_counts_is_reported_by_nobody_else(api: Api, meter: str) -> None:
+    acme, node = api.tenant("acme"), api.tenant("store", "node")
+    lease = api.ok("POST", "/v1/leases", ask(cpu=2, start=None, end=None), acme)["id"]
+    address, meters = f"/v1/leases/{lease}/measurements", {"meters": {"cpu_s": 1, meter: 1}}
+    assert_problem(api.call("POST", address, meters, acme), 403, "not-allowed")
+    refused = assert_problem(api.call("POST", address, meters, node), 422, "invalid")
+    assert f"meters.{meter}" in refused["detail"] and f"x_{meter}" in refused["detail"]
+    assert api.ok("GET", "/v1/usage", key=acme)["items"] == []
+    api.ok("POST", address, meters)
+    api.clock.advance(60)
+    assert api.ok("GET", "/v1/usage", key=acme)["items"][0]["measured"] == {"cpu_s": 1, meter: 1}
+
+
 def test_an_operator_gets_the_invoices_of_all_or_of_one(api: Api) -> None:
     acme = api.tenant("acme")
     api.ok("POST", "/v1/leases", ask(), acme)

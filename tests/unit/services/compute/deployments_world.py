@@ -39,7 +39,7 @@ from maillage.services.compute.deployments import Deployments
 from maillage.services.compute.errors import CodeFault
 from maillage.services.compute.hosting.host import Host
 from maillage.services.compute.model import CodeKind, Instance, InstanceStatus, LogLine, Meters, Version
-from maillage.services.compute.ports import Count, Inbound, Inspected, Note, Outbound
+from maillage.services.compute.ports import Count, Inbound, Inspected, KeyValues, Note, Outbound
 from maillage.services.compute.runtimes import Runtimes
 from maillage.simulation.clock import EPOCH
 from maillage.simulation.loop import SimLoop
@@ -69,6 +69,7 @@ class CallableRuntime:
     """Runs coroutines of the test. ``start_s`` is what a start takes; names in ``broken`` fail at it, so often."""
 
     kinds: frozenset[CodeKind] = frozenset({"component", "image"})
+    values: KeyValues | None = None
 
     def __init__(self, code: dict[str, Handler]) -> None:
         self.code = code

@@ -12,6 +12,7 @@ from maillage.kernel.leases import LeaseState
 from maillage.kernel.quantities import to_thousandths
 from maillage.kernel.readings import LeaseFilter
 from maillage.kernel.times import FOREVER, parse_time
+from maillage.services.compute.metering import require_free_names
 
 
 class Leases(msgspec.Struct, frozen=True):
@@ -75,6 +76,8 @@ async def measure(
     principal: Caller,
 ) -> LeaseDocument:
     principal.require_staff()
+    if principal.role != "operator":  # who sets right what was counted, and answers for it
+        require_free_names(data.meters)
     meters = {name: to_thousandths(amount, f"meters.{name}") for name, amount in data.meters.items()}
     return await chain.office.measure(lease, meters)
 

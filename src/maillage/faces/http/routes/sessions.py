@@ -36,12 +36,12 @@ async def list_sessions(
     cursor: Cursor = None,
     limit: Limit = PAGE_DEFAULT,
 ) -> SessionDocuments:
-    return SessionDocuments(*chain.compute.sessions.some(principal.sees, app, cursor, limit))
+    return SessionDocuments(*await chain.compute.sessions.some(principal.sees, app, cursor, limit))
 
 
 @get("/v1/sessions/{session:str}", summary="One session, and where it is")
 async def get_session(session: FromPath[str], chain: TheChain, principal: Caller) -> SessionDocument:
-    return chain.compute.sessions.get(session, principal.sees)
+    return await chain.compute.sessions.get(session, principal.sees)
 
 
 @post(

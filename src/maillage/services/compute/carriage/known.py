@@ -7,6 +7,7 @@ the chain carries.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -15,7 +16,6 @@ from maillage.kernel.ports import Clock
 from maillage.mesh.directory import Directory
 from maillage.services.compute.carriage.messages import InstancesGiven, Told, mark_of
 from maillage.services.compute.model import Instance, InstanceStatus
-from maillage.services.compute.ports import CatalogueRecords
 
 RELOAD_S = 1.0
 """All that the records want is read again no more often, whoever asks for what is not known."""
@@ -37,11 +37,17 @@ class _Position(msgspec.Struct):
     naming: set[str] | None
 
 
+class InstanceRecords(Protocol):
+    """What is wanted in stores. Calls block; threads may come at once."""
+
+    def instances(self, deployment_id: str | None = None) -> list[Instance]: ...
+
+
 class Known:
     """Use on one event loop."""
 
     def __init__(
-        self, directory: Directory, records: CatalogueRecords, is_lease: Callable[[str], bool], clock: Clock
+        self, directory: Directory, records: InstanceRecords, is_lease: Callable[[str], bool], clock: Clock
     ) -> None:
         self._directory = directory
         self._records = records
@@ -192,9 +198,12 @@ class Known:
         return heard is not None and heard.told.mark == mark_of(instance)
 
     def ready(self, app_id: str) -> list[Instance]:
-        """Instances of an app whose nodes are within reach and said that they take requests."""
+        """Instances of an app whose nodes are within reach and said that they take requests: anybody's, which those of
+        sessions don't."""
         found = []
         for name, instance in self._of_app.get(app_id, {}).items():
+            if instance.of_session:
+                continue
             status = self.status(name)
             if status is not None and status.state == "ready":
                 found.append(instance)

@@ -9,7 +9,7 @@ from maillage.kernel.errors import Invalid, JournalUnavailable, LeaseState, NotF
 from maillage.mesh.messages import Refused
 from maillage.services.compute.errors import BodyTooLarge, Busy, CodeFault, CodeRefused, InUse, NoInstance
 from maillage.services.compute.logs import LogPage
-from maillage.services.compute.model import Instance, InstanceStatus
+from maillage.services.compute.model import Instance, InstanceStatus, LogLine
 from maillage.services.compute.ports import HeaderList
 
 SERVICE = "compute"
@@ -17,6 +17,8 @@ SERVICE = "compute"
 BODY_BYTES_MAX = 700 << 10
 """Most bytes of a request's or an answer's body in one message: with address and headers, bounded by 40 KiB, that is
 well within what the bus takes."""
+STATE_BYTES = 700 << 10
+"""Most bytes of sessions' state in one message, with keys and what goes with each."""
 CHUNK_BYTES = 512 << 10
 """Of code in one message."""
 PAGE_ITEMS = 250
@@ -45,7 +47,50 @@ class ReadLog(msgspec.Struct, frozen=True, tag="log"):
     limit: int
 
 
-SiteRequest = PutInstance | DropInstance | ReadLog  # what ``site.<id>.compute`` takes
+class NoteLine(msgspec.Struct, frozen=True, tag="note"):
+    """A line for an instance's log."""
+
+    instance: str
+    line: LogLine
+
+
+class ReadState(msgspec.Struct, frozen=True, tag="read-state"):
+    """What a lease keeps, to be copied to ``following``: all of it without ``mark``, else what changed after a number
+    of that account. Of the value that changed by the number ``within``, ``offset`` bytes are there already."""
+
+    lease: str
+    following: str
+    mark: str
+    after: int
+    within: int = 0
+    offset: int = 0
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Of a value of ``total`` bytes those from ``offset`` on; ``body`` None: the key is gone."""
+
+    key: str
+    body: bytes | None
+    offset: int
+    total: int
+
+
+class WriteState(msgspec.Struct, frozen=True, tag="write-state"):
+    """Keep this for a lease, in this order."""
+
+    lease: str
+    pieces: list[Piece]
+    bytes_max: int
+
+
+class DropState(msgspec.Struct, frozen=True, tag="drop-state"):
+    """Throw away what a lease keeps."""
+
+    lease: str
+
+
+StateRequest = ReadState | WriteState | DropState
+SiteRequest = PutInstance | DropInstance | ReadLog | NoteLine | StateRequest  # what ``site.<id>.compute`` takes
 
 
 class RunRequest(msgspec.Struct, frozen=True, tag="run"):
@@ -85,6 +130,33 @@ class InstanceDropped(msgspec.Struct, frozen=True, tag="dropped"):
 
 class LogGiven(msgspec.Struct, frozen=True, tag="log"):
     page: LogPage
+
+
+class LineNoted(msgspec.Struct, frozen=True, tag="noted"):
+    """It is in the log, or will be."""
+
+
+class StateGiven(msgspec.Struct, frozen=True, tag="state"):
+    """What changed up to the number ``upto``, and of the change ``within`` the first ``offset`` bytes; ``newest`` is
+    the last there is. ``more`` says that there is more than this."""
+
+    mark: str
+    newest: int
+    upto: int
+    within: int
+    offset: int
+    pieces: list[Piece]
+    more: bool
+
+
+class StateKept(msgspec.Struct, frozen=True, tag="state-kept"):
+    """Not ``fits``: it is more than the lease may keep."""
+
+    fits: bool
+
+
+class StateDropped(msgspec.Struct, frozen=True, tag="state-dropped"):
+    """Nothing of it is left."""
 
 
 class RunGiven(msgspec.Struct, frozen=True, tag="answer"):
@@ -130,7 +202,8 @@ class CodeGiven(msgspec.Struct, frozen=True):
     body: bytes
 
 
-Answer = InstancePut | InstanceDropped | LogGiven | RunGiven | Refused  # of a site
+StateAnswer = StateGiven | StateKept | StateDropped
+Answer = InstancePut | InstanceDropped | LogGiven | LineNoted | StateAnswer | RunGiven | Refused  # of a site
 
 _REFUSALS = {
     kind.slug: kind

@@ -5,10 +5,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 
-from maillage.kernel.errors import Invalid, NotFound, Refusal
+from maillage.kernel.errors import Invalid, LeaseState, NotFound, Refusal
 from maillage.kernel.leases import site_of
 from maillage.kernel.spans import extracted, span
 from maillage.kernel.threads import to_the_end
@@ -17,15 +18,24 @@ from maillage.mesh.ports import Bus, Message, Subscription
 from maillage.services.compute.carriage.messages import (
     BODY_BYTES_MAX,
     DropInstance,
+    DropState,
     InstanceDropped,
     InstancePut,
     InstancesWanted,
+    LineNoted,
     LogGiven,
+    NoteLine,
     PutInstance,
     ReadLog,
+    ReadState,
     RunGiven,
     RunRequest,
     SiteRequest,
+    StateAnswer,
+    StateDropped,
+    StateKept,
+    StateRequest,
+    WriteState,
     compute_subject,
     instances_subject,
     packed,
@@ -33,10 +43,12 @@ from maillage.services.compute.carriage.messages import (
     run_subject,
 )
 from maillage.services.compute.carriage.reporting import Hosted, Reporting
+from maillage.services.compute.carriage.state_desk import StateDesk
 from maillage.services.compute.errors import BodyTooLarge, CodeFault
+from maillage.services.compute.follow.state import TrackedValues
 from maillage.services.compute.logs import LogPage
 from maillage.services.compute.model import Instance
-from maillage.services.compute.ports import Inbound, Outbound
+from maillage.services.compute.ports import Inbound, Note, Outbound
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +63,26 @@ T = TypeVar("T")
 
 
 class HostOfNode(Hosted, Protocol):
+    """As ``hosting.host.Host`` has them."""
+
     async def put(self, instance: Instance) -> None: ...
 
     async def drop(self, instance_id: str) -> None: ...
 
     async def invoke(self, instance_id: str, request: Inbound) -> Outbound: ...
 
+    @property
+    def values(self) -> TrackedValues | None: ...
+
+    def has_lease(self, lease_id: str) -> bool:
+        """Whether a lease is of a ledger here, and held or confirmed."""
+        ...
+
 
 class LogsToRead(Protocol):
     def read(self, instance_id: str, after: int | None, limit: int) -> LogPage: ...
+
+    def note(self, instance_id: str) -> Note: ...
 
 
 class InstanceService:
@@ -83,6 +106,9 @@ class InstanceService:
         self._reporting = reporting
         self._let_go = let_go
         self._bus = bus
+        values = host.values
+        self._states = None if values is None else StateDesk(values)
+        self._state_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._dropping: dict[str, asyncio.Task[None]] = {}
         self._subscriptions: list[Subscription] = []
 
@@ -112,7 +138,9 @@ class InstanceService:
         except Refusal as refusal:
             return refused(refusal)
 
-    async def _done(self, site: str, request: SiteRequest) -> InstancePut | InstanceDropped | LogGiven:
+    async def _done(
+        self, site: str, request: SiteRequest
+    ) -> InstancePut | InstanceDropped | LogGiven | LineNoted | StateAnswer:
         match request:
             case PutInstance(instance):
                 _require_at(site, instance.id)
@@ -127,6 +155,30 @@ class InstanceService:
                 _require_at(site, name)
                 page = await to_the_end(self._logs.read, name, after, min(max(limit, 1), LOG_LINES_MAX))
                 return LogGiven(_fitting(page, after))
+            case NoteLine(name, line):
+                _require_at(site, name)
+                self._logs.note(name)(line)
+                return LineNoted()
+            case ReadState(lease) | WriteState(lease) | DropState(lease):
+                _require_at(site, lease)
+                return await self._of_state(lease, request)
+
+    async def _of_state(self, lease: str, request: StateRequest) -> StateAnswer:
+        if self._states is None:
+            if isinstance(request, DropState):
+                return StateDropped()
+            raise NotFound("no code here keeps anything by the lease")
+        async with self._state_turns.setdefault(lease, asyncio.Lock()):
+            match request:
+                case ReadState():
+                    return await to_the_end(self._states.read, request)
+                case WriteState(_, pieces, bytes_max):
+                    if not self._host.has_lease(lease):  # it comes late, and nobody would clear it up
+                        raise LeaseState(f"the lease {lease[:100]} keeps nothing any more", lease=lease[:100])
+                    return StateKept(await to_the_end(self._states.write, lease, pieces, bytes_max))
+                case DropState():
+                    await to_the_end(self._states.drop, lease)
+                    return StateDropped()
 
     async def _drop(self, instance_id: str) -> bool:
         """Whether it is gone. It goes on leaving though nobody waits any more."""

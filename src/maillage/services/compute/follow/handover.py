@@ -36,7 +36,8 @@ class Handover:
 
     async def move(self, session: Session, sites: list[str], t: int) -> Session:
         unsettled = {owed.site for owed in session.owed}  # they don't answer, and may have a lease for it already
-        for site in [site for site in sites if site not in unsettled][:TRIES]:
+        able = [site for site in sites if site not in unsettled and self._ground.takes(site)]
+        for site in able[:TRIES]:
             session, lease = await self._reserve(session, site)
             if not lease:
                 continue

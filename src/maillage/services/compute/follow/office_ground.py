@@ -1,15 +1,12 @@
 """The ground of a chain: leases from its office, state in its stores' key-value stores, doors in this process."""
 
-import asyncio
-from collections.abc import Callable
-
 from maillage.kernel.asks import Ask
 from maillage.kernel.errors import LeaseState
-from maillage.kernel.leases import ACTIVE, LeaseClass, site_of
+from maillage.kernel.leases import ACTIVE, LeaseClass
 from maillage.kernel.office import Office
 from maillage.kernel.times import FOREVER
 from maillage.services.compute.follow.doors import Doors
-from maillage.services.compute.follow.state import TrackedValues, copy_changes
+from maillage.services.compute.follow.ports import States
 
 HOLD_S = 300
 """How long a reservation stands before it expires by itself: enough to copy the state meanwhile, and what nobody comes
@@ -26,7 +23,7 @@ class OfficeGround:
         office: Office,
         tenant: str,
         needs: dict[str, int],
-        values: Callable[[str], TrackedValues],
+        states: States,
         doors: Doors,
         state_bytes_max: int,
         lease_class: LeaseClass = "firm",
@@ -35,11 +32,14 @@ class OfficeGround:
         self._office = office
         self._tenant = tenant
         self._needs = needs
-        self._values = values
+        self._states = states
         self._doors = doors
         self._state_bytes_max = state_bytes_max
         self._class = lease_class
         self._max_price = max_price
+
+    def takes(self, site: str) -> bool:  # noqa: ARG002
+        return True
 
     async def reserve(self, device: str, site: str, key: str) -> str:
         ask = Ask(self._needs, None, FOREVER, site, None, self._class, self._max_price, hold_s=HOLD_S)
@@ -57,11 +57,10 @@ class OfficeGround:
         await self._office.release(lease, self._tenant)
 
     async def copy(self, device: str, former: str, following: str) -> int:  # noqa: ARG002
-        source, target = self._values(site_of(former)), self._values(site_of(following))
-        return await asyncio.to_thread(copy_changes, source, former, target, following, self._state_bytes_max)
+        return await self._states.copy(former, following, self._state_bytes_max)
 
     async def forget(self, device: str, lease: str) -> None:  # noqa: ARG002
-        await asyncio.to_thread(self._values(site_of(lease)).drop, lease)
+        await self._states.forget(lease)
 
     async def freeze(self, device: str) -> None:
         await self._doors.freeze(device, FREEZE_WAIT_S)

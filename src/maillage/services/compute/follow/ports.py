@@ -1,6 +1,6 @@
 """What follow-me sessions need of the outside: the ground that they stand on, and records that outlive a crash."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -30,6 +30,10 @@ class Session(msgspec.Struct, frozen=True):
 
 class Ground(Protocol):
     """Stores as a session sees them. What they refuse is a Refusal; every step may fail, and may be repeated."""
+
+    def takes(self, site: str) -> bool:
+        """Whether a session can come to a site now; one that it can't is not asked for room."""
+        ...
 
     async def reserve(self, device: str, site: str, key: str) -> str:
         """A lease that is held for a while and then expires by itself; the same key is given the same one. NoCapacity
@@ -66,6 +70,23 @@ class Ground(Protocol):
 
     def close(self, device: str) -> None:
         """There is no session any more; requests that wait are refused."""
+        ...
+
+
+class States(Protocol):
+    """What sessions keep, by lease. Every step may fail, and may be repeated."""
+
+    async def copy(self, former: str, following: str, bytes_max: int) -> int:
+        """Copy what a lease keeps to another, the first time all of it and then what changed since; how many bytes of
+        keys and values that were. NoCapacity where it is more than may be kept there."""
+        ...
+
+    async def forget(self, lease: str) -> None:
+        """Throw away what a lease keeps."""
+        ...
+
+    async def kept_here(self) -> Sequence[str]:
+        """Leases that keep something where this process has to look after it."""
         ...
 
 

@@ -25,7 +25,7 @@ from maillage.services.compute.follow.policy import Rules
 from maillage.services.compute.follow.ports import Mover, SessionRecords
 from maillage.services.compute.follow.report import FollowReport, Goals, Interruption, Outcome
 from maillage.services.compute.follow.sessions import Sessions
-from maillage.services.compute.follow.state import TrackedValues
+from maillage.services.compute.follow.state import StatesOfStores, TrackedValues
 from maillage.services.compute.follow.stores import Stores
 from maillage.services.compute.follow.tracks import Track
 from maillage.services.compute.follow.watched import SessionCode, WatchedMover
@@ -131,7 +131,7 @@ async def play(
     began = perf_counter()
     stores, doors = Stores(sites), Doors()
     code = SessionCode(stage.values, state_bytes)
-    ground = OfficeGround(stage.office, TENANT, NEEDS, stage.values, doors, code.stored_bytes_max)
+    ground = OfficeGround(stage.office, TENANT, NEEDS, StatesOfStores(stage.values), doors, code.stored_bytes_max)
     inner: Mover
     if contender.way == "make-before-break":
         inner = Handover(ground, stage.records)

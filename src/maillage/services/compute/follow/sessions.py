@@ -171,10 +171,18 @@ class Sessions:
         """Take up the sessions of a process that is no more: route to where each lives, give back what it left over.
         Devices that don't report again within the silence lose their session."""
         for session in list(self._records.all()):
-            self._devices[session.device] = _Device(self._rules(session.device), awaited_from=now)
-            if session.lease:
-                self._ground.switch(session.device, session.lease)
-            await self._settle(session.device)
+            await self.take_up(session, now)
+
+    async def take_up(self, session: Session, now: int) -> None:
+        """The same for one."""
+        self._devices[session.device] = _Device(self._rules(session.device), awaited_from=now)
+        if session.lease:
+            self._ground.switch(session.device, session.lease)
+        await self._settle(session.device)
+
+    def let_go(self, device: str) -> None:
+        """Another process looks after a device's session from now on."""
+        self._devices.pop(device, None)
 
     def _known(self, device: str) -> _Device:
         known = self._devices.get(device)

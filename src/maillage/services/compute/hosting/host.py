@@ -11,6 +11,7 @@ from maillage.kernel.events import Ended, Extended, Reclaimed, Released, Voided
 from maillage.kernel.ports import Clock, Committed
 from maillage.kernel.readings import Readings
 from maillage.services.compute.errors import InUse, NoInstance
+from maillage.services.compute.follow.state import TrackedValues
 from maillage.services.compute.hosting.actor import Actor
 from maillage.services.compute.hosting.place import Rooms
 from maillage.services.compute.hosting.ports import (
@@ -115,6 +116,16 @@ class Host:
                 self._leave(actor)
             if instance_id not in self._actors:
                 await asyncio.to_thread(self._store.drop, instance_id)
+
+    @property
+    def values(self) -> TrackedValues | None:
+        """Where code of sessions keeps its state; None where no runtime here gives it such a place."""
+        return self._rooms.runtimes.values
+
+    def has_lease(self, lease_id: str) -> bool:
+        """Whether a lease is of the ledger here, and held or confirmed."""
+        lease = self._office.glance().ledger.leases.get(lease_id)
+        return lease is not None and lease.is_active
 
     # -- what runs -----------------------------------------------------------------------------------------------
 

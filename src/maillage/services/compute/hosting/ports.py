@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from maillage.services.compute.follow.state import TrackedValues
 from maillage.services.compute.model import CodeKind, Instance, InstanceStatus
 from maillage.services.compute.ports import Count, Inbound, Note, Outbound, Runtime
 
@@ -47,6 +48,13 @@ class CodeByDigest(Protocol):
 
 
 class RuntimesByKind(Protocol):
+    """The engines that run code, and what it keeps."""
+
+    @property
+    def values(self) -> TrackedValues | None:
+        """Where code of sessions keeps its state; None where no runtime gives it such a place."""
+        ...
+
     def of(self, kind: CodeKind) -> Runtime:
         """The runtime for a kind of code; CodeRefused where nothing here runs it."""
         ...

@@ -12,7 +12,7 @@ from maillage.kernel.ports import Clock
 from maillage.services.compute.errors import CodeFault
 from maillage.services.compute.follow.doors import Doors, Visit
 from maillage.services.compute.follow.office_ground import OfficeGround
-from maillage.services.compute.follow.state import TrackedValues
+from maillage.services.compute.follow.ports import States
 from maillage.services.compute.hosting.ports import Hosts, LogsOfInstances
 from maillage.services.compute.live.model import Plan
 from maillage.services.compute.model import Instance, LogLine
@@ -28,7 +28,7 @@ class LiveGround:
         self,
         office: Office,
         host: Hosts,
-        values: TrackedValues,
+        states: States,
         plan: Callable[[str], Plan | None],
         logs: LogsOfInstances,
         clock: Clock,
@@ -36,7 +36,7 @@ class LiveGround:
         self.refusals: dict[str, Refusal] = {}
         self._office = office
         self._host = host
-        self._values = values
+        self._states = states
         self._plan = plan
         self._logs = logs
         self._clock = clock
@@ -63,6 +63,9 @@ class LiveGround:
         self._logs.note(lease)(LogLine(self._clock.now() * 1_000, "host", "info", text))
 
     # -- as Ground -----------------------------------------------------------------------------------------------
+
+    def takes(self, site: str) -> bool:
+        return self._host.takes(site)
 
     async def reserve(self, device: str, site: str, key: str) -> str:
         try:
@@ -108,12 +111,18 @@ class LiveGround:
         self._doors.switch(device, lease)
 
     def close(self, device: str) -> None:
+        former = self._homes.get(device)
+        self.let_go(device)
+        if former is not None:
+            self.note(former.id, f"session {device} ended")
+
+    def let_go(self, device: str) -> None:
+        """Requests of the session come to another process from now on; who waits here is refused."""
         self._doors.close(device)
         self.refusals.pop(device, None)
         former = self._homes.pop(device, None)
         if former is not None:
             self._devices.pop(former.id, None)
-            self.note(former.id, f"session {device} ended")
 
     # -- how -----------------------------------------------------------------------------------------------------
 
@@ -147,7 +156,7 @@ class LiveGround:
             self._office,
             plan.tenant,
             plan.needs,
-            lambda _: self._values,
+            self._states,
             self._doors,
             stored_bytes,
             plan.lease_class,

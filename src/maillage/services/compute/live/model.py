@@ -8,6 +8,8 @@ from maillage.services.compute.follow.policy import Rules
 from maillage.services.compute.limits import limits_of
 from maillage.services.compute.model import CodeKind, Instance, Settings
 
+SESSION = "se_"
+"""What ids of sessions begin with; no deployment's does."""
 REST_S = 10
 """After a move that failed: stores that had no room a moment ago have none now, and a start that fails costs them."""
 

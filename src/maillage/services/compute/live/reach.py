@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from maillage.kernel.events import Resized, SiteSet
 from maillage.kernel.office import Office
 from maillage.kernel.ports import Committed
+from maillage.kernel.sites import HOLDING
 from maillage.services.compute.follow.stores import Stores
 
 KEPT_MAX = 32
@@ -24,7 +25,8 @@ class StoresByKinds:
         stores = self._kept.get(wanted)
         if stores is None:
             ledger = self._office.glance().ledger
-            sites = [site for site in ledger.sites.values() if wanted <= ledger.pools[site.id].keys()]
+            every = (site for site in ledger.sites.values() if HOLDING not in site.id)  # what hubs hold runs nothing
+            sites = [site for site in every if wanted <= ledger.pools[site.id].keys()]
             if len(self._kept) >= KEPT_MAX:
                 self._kept.clear()
             stores = self._kept[wanted] = Stores(sites)

@@ -14,8 +14,8 @@ from maillage.services.compute.catalogue import Catalogue
 from maillage.services.compute.follow.doors import Visit
 from maillage.services.compute.follow.handover import Handover
 from maillage.services.compute.follow.policy import CANDIDATES, Rules
+from maillage.services.compute.follow.ports import Session, States
 from maillage.services.compute.follow.sessions import Report, Sessions
-from maillage.services.compute.follow.state import TrackedValues
 from maillage.services.compute.follow.stores import Stores
 from maillage.services.compute.hosting.ports import Hosts, LogsOfInstances
 from maillage.services.compute.limits import limits_of, require_memory
@@ -30,12 +30,15 @@ from maillage.services.compute.live.documents import (
     session_document,
 )
 from maillage.services.compute.live.ground import LiveGround
+from maillage.services.compute.live.hands import Hands
+from maillage.services.compute.live.keepers import Keepers
 from maillage.services.compute.live.kept import KeptSessions
-from maillage.services.compute.live.model import Plan
+from maillage.services.compute.live.leftovers import Leftovers
+from maillage.services.compute.live.model import SESSION, Plan
 from maillage.services.compute.live.ports import LiveRecords
 from maillage.services.compute.live.reach import StoresByKinds
 from maillage.services.compute.live.uprooted import Uprooted
-from maillage.services.compute.model import Instance, Settings
+from maillage.services.compute.model import Instance, InstanceStatus, Settings
 from maillage.services.compute.settings_documents import settings_of
 
 log = logging.getLogger(__name__)
@@ -47,9 +50,10 @@ STOP_WITHIN_S = 5.0
 
 
 class LiveSessions:
-    """All sessions of a chain, in one process. ``sees`` is the tenant whose sessions the caller may see, None for
+    """All sessions of a chain; where several hubs serve it, those that this one keeps (``keepers``), and a look at the
+    others. ``sees`` is the tenant whose sessions the caller may see, None for
     somebody who may see those of all; another's is NotFound. ``host`` has to be started first, and is stopped last;
-    ``listen`` has to hear what the chain commits, and whatever writes ``values`` has to write them there."""
+    ``listen`` has to hear what the chain commits; ``states`` is told of all that code keeps."""
 
     def __init__(
         self,
@@ -57,40 +61,48 @@ class LiveSessions:
         catalogue: Catalogue,
         office: Office,
         host: Hosts,
-        values: TrackedValues,
+        states: States,
         logs: LogsOfInstances,
         clock: Clock,
         chance: Callable[[], float] | None = None,
+        keepers: Keepers | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._office = office
         self._host = host
         self._clock = clock
-        self._kept = KeptSessions(records)
+        self._kept = KeptSessions(records, keepers.own if keepers is not None else "")
         self._stores = StoresByKinds(office)
-        self._ground = LiveGround(office, host, values, self._kept.plan, logs, clock)
+        self._ground = LiveGround(office, host, states, self._kept.plan, logs, clock)
         mover = Handover(self._ground, self._kept)
         self._sessions = Sessions(self._rules, self._reachable, self._ground, self._kept, mover)
         self._last: dict[str, Report] = {}
         self._uprooted = Uprooted(
             office, self._sessions, self._ground, clock, self._undisturbed, chance or SystemRandom().random
         )
+        self._hands = Hands(keepers, self._kept, self._sessions, self._ground, self._uprooted, self._undisturbed, clock)
+        self._leftovers = Leftovers(states, office, host, self._kept.leases, clock)
         self._work: set[asyncio.Task[Any]] = set()
         self._sweeping: asyncio.Task[None] | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
         """Take up the sessions of a process before this one."""
         await self._kept.load()
+        self._unsubscribe = self._host.subscribe(self._heard)
         await self._sessions.recover(self._clock.now())
         for session in self._kept.all():
             if session.lease:
                 self._uprooted.look_after(session.device)
         self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
+        self._leftovers.start()
 
     async def stop(self) -> None:
         """Leave them as they are; what is under way has a moment to end."""
+        self._unsubscribe()
         if self._sweeping is not None:
             self._sweeping.cancel()
+        await self._leftovers.stop()
         await self._uprooted.stop()
         if self._work:
             _, left = await asyncio.wait(self._work, timeout=STOP_WITHIN_S)
@@ -117,7 +129,7 @@ class LiveSessions:
         ask = ask_for(document, self._office.glance().policy)
         require_memory(version, limits_of(ask.needs, settings, version.kind))
         now = self._clock.now()
-        plan = plan_of(document, ask, f"se_{secrets.token_hex(12)}", app.tenant, version, settings, now)
+        plan = plan_of(document, ask, f"{SESSION}{secrets.token_hex(12)}", app.tenant, version, settings, now)
         offered = self._office.offers(ask)
         if not offered.offers:
             told = "no store within the bound can take it; passed_over counts why"
@@ -130,6 +142,7 @@ class LiveSessions:
     async def report(self, session_id: str, document: PositionsDocument, sees: str | None) -> SessionDocument:
         """Its device was at these places; returns once the session is where it should be, as far as that can be.
         NotFound where the session ended, be it since its device was silent for too long."""
+        await self._hands.bring_here(session_id, sees)
         plan, now = self._found(session_id, sees), self._clock.now()
         reports = reports_of(document, now, plan.silence_s)
         if self._sessions.is_silent(plan.id, now):
@@ -137,10 +150,11 @@ class LiveSessions:
             raise NotFound(f"the session {plan.id} ended: its device was silent for more than {plan.silence_s} s")
         self._last[plan.id] = reports[-1]
         await self._undisturbed(self._sessions.reports(plan.id, reports, now))
-        return self.get(session_id, sees)
+        return self.here(session_id, sees)
 
     async def end(self, session_id: str, sees: str | None) -> Plan:
         """End it, and give back what it has. SiteUnreachable where that can't be done now: then it is tried again."""
+        await self._hands.bring_here(session_id, sees)
         plan = self._found(session_id, sees)
         await self._undisturbed(self._sessions.end(plan.id))
         left = self._kept.get(plan.id)
@@ -153,16 +167,25 @@ class LiveSessions:
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
-    def get(self, session_id: str, sees: str | None) -> SessionDocument:
+    async def get(self, session_id: str, sees: str | None) -> SessionDocument:
+        """Also one that another hub keeps, as far as that is known here."""
+        if self._hands.is_here(session_id):
+            return self.here(session_id, sees)
+        kept = await self._hands.elsewhere(session_id, sees)
+        return self._told(kept.plan, kept.session)
+
+    def here(self, session_id: str, sees: str | None) -> SessionDocument:
+        """One that is kept here."""
         return self._document(self._found(session_id, sees))
 
-    def some(
+    async def some(
         self, sees: str | None, app: str | None, after: str | None, limit: int
     ) -> tuple[list[SessionDocument], str | None]:
         """The oldest first, those behind the one with the id ``after``, at most ``limit``; and the id to go on from."""
-        plans = [plan for plan in self._kept.plans() if sees in (None, plan.tenant) and app in (None, plan.app)]
-        found, following = page_of(plans, after, limit)
-        return [self._document(plan) for plan in found], following
+        every = {kept.plan.id: kept for kept in await self._hands.every()}
+        plans = [kept.plan for kept in every.values() if sees in (None, kept.plan.tenant)]
+        found, following = page_of([plan for plan in plans if app in (None, plan.app)], after, limit)
+        return [self._told(plan, every[plan.id].session) for plan in found], following
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
@@ -175,7 +198,17 @@ class LiveSessions:
         """Begin a request of a session; waits while the session is on the move, NoInstance where it ended."""
         return await self._ground.come_in(session_id)
 
+    async def bring_called(self, session_id: str, app_id: str) -> None:
+        """SessionElsewhere where another hub keeps a session of an app that somebody calls."""
+        await self._hands.bring_called(session_id, app_id)
+
     # -- how ---------------------------------------------------------------------------------------------------------
+
+    def _heard(self, status: InstanceStatus) -> None:
+        """A store may know nothing of an instance that it should run."""
+        device = self._ground.device_at(status.id)
+        if device is not None and self._host.status(status.id) is None:
+            self._uprooted.look_after(device)
 
     async def _begin(self, plan: Plan, first: Report, sites: list[str]) -> None:
         why: Exception
@@ -212,6 +245,7 @@ class LiveSessions:
         while True:
             await asyncio.sleep(SWEEP_S)
             try:
+                await self._hands.look()
                 await self._undisturbed(self._sessions.sweep(self._clock.now()))
             except Exception:
                 log.exception("sessions could not be swept; trying again")
@@ -228,7 +262,9 @@ class LiveSessions:
         return plan
 
     def _document(self, plan: Plan) -> SessionDocument:
-        session = self._kept.get(plan.id)
+        return self._told(plan, self._kept.get(plan.id))
+
+    def _told(self, plan: Plan, session: Session | None) -> SessionDocument:
         status = self._host.status(session.lease) if session is not None and session.lease else None
         site = self._office.glance().ledger.sites.get(session.site) if session is not None else None
         return session_document(plan, session, status, self._last.get(plan.id), site)

@@ -12,6 +12,8 @@ from maillage.bootstrap.compute import Deployed
 from maillage.engines.file_blobs import FileBlobs
 from maillage.engines.instance_files import InstanceFiles
 from maillage.engines.records.compute import SqlCatalogueRecords
+from maillage.engines.records.sessions import SqlSessionRecords
+from maillage.engines.sqlite_values import SqliteValues
 from maillage.kernel.documents import CapacityPlanDocument
 from maillage.services.compute.carriage import asking
 from maillage.services.compute.carriage.code import HubCode, KeptCode
@@ -19,14 +21,20 @@ from maillage.services.compute.carriage.giving import CodeDesk
 from maillage.services.compute.carriage.known import Known
 from maillage.services.compute.carriage.messages import SERVICE
 from maillage.services.compute.carriage.remote import RemoteHosts
+from maillage.services.compute.carriage.remote_notes import RemoteNotes
 from maillage.services.compute.carriage.reporting import Reporting
 from maillage.services.compute.carriage.service import InstanceService
+from maillage.services.compute.carriage.states import RemoteStates
 from maillage.services.compute.carriage.watch import Watch
 from maillage.services.compute.catalogue import Catalogue
 from maillage.services.compute.deployment_documents import DeploymentChange, DeploymentDocument, NewDeployment
 from maillage.services.compute.deployments import Deployments
+from maillage.services.compute.follow.state import TrackedValues
 from maillage.services.compute.hosting.host import Host
 from maillage.services.compute.invocations import Invocations
+from maillage.services.compute.live.keepers import Keepers
+from maillage.services.compute.live.service import LiveSessions
+from maillage.services.compute.live.wanted import WantedInstances
 from maillage.services.compute.logs import Logs
 from maillage.services.compute.model import Meters
 from maillage.services.compute.ports import Count, HeaderList, Inbound
@@ -60,6 +68,8 @@ class Store:
     async def start(self) -> None:
         node, folder = self.node, self.folder
         self.runtime = CallableRuntime(self._code)
+        self.kept = SqliteValues(folder)
+        self.runtime.values = self.values = TrackedValues(self.kept)
         self.logs = Logs(folder / "logs")
         self.code = KeptCode(FileBlobs(folder / "own"), FileBlobs(folder / "carried"))
         self.host = Host(
@@ -90,6 +100,7 @@ class Store:
         await self.service.stop()
         await self.host.stop()
         self.logs.close()
+        self.kept.close()
 
     async def restart(self) -> None:
         """As of the computer: the journal and the files are left."""
@@ -114,23 +125,43 @@ class Desk:
         hub, world = self.hub_world.hub, self._world
         office = hub.office
         self.records = SqlCatalogueRecords(world.database)
-        self.known = Known(
-            hub.directory, self.records, lambda lease: lease in office.glance().ledger.leases, world.clock
-        )
+        kept = SqlSessionRecords(world.database, hub.id)
+        wanted = WantedInstances(self.records, kept)
+        self.known = Known(hub.directory, wanted, lambda lease: lease in office.glance().ledger.leases, world.clock)
         owners = asking.InstanceOwners(self.hub_world.bus, hub.directory, dict)
         self.hosts = RemoteHosts(owners, hub.directory, self.known)
         self.watch = Watch(owners, self.known, self.hosts)
         self.catalogue = Catalogue(self.records, self.blobs, Runtimes([CallableRuntime(world.code)]), world.clock)
         self.deployments = Deployments(self.records, self.catalogue, office, self.hosts, world.clock)
+        self.carried, self.notes = RemoteStates(owners), RemoteNotes(owners)
+        self.sessions = LiveSessions(
+            kept,
+            self.catalogue,
+            office,
+            self.hosts,
+            self.carried,
+            self.notes,
+            world.clock,
+            lambda: 0.0,
+            Keepers(hub.id, hub.directory.hubs),
+        )
+        self._unsubscribe = hub.mirror.announcer.subscribe(self.sessions.listen)
         self.invocations = Invocations(
-            self.hosts, Deployed(self.catalogue, self.records), lambda site: office.glance().ledger.sites.get(site)
+            self.hosts,
+            Deployed(self.catalogue, self.records),
+            lambda site: office.glance().ledger.sites.get(site),
+            following=self.sessions,
         )
         await self.known.load()
         hub.heeded.append(self.watch.heed)
         hub.services[SERVICE] = CodeDesk(hub.id, hub.directory.hubs, self.known, self.blobs).answer
         await self.deployments.start()
+        await self.sessions.start()
 
     async def stop(self) -> None:
+        self._unsubscribe()
+        await self.sessions.stop()
+        await self.notes.stop()
         await self.deployments.stop()
         await self.watch.stop()
 

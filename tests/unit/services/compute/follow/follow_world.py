@@ -24,7 +24,7 @@ from maillage.services.compute.follow.office_ground import OfficeGround
 from maillage.services.compute.follow.policy import Rules
 from maillage.services.compute.follow.ports import Session
 from maillage.services.compute.follow.sessions import Sessions
-from maillage.services.compute.follow.state import TrackedValues
+from maillage.services.compute.follow.state import StatesOfStores, TrackedValues
 from maillage.services.compute.follow.stores import Stores
 
 T = TypeVar("T")
@@ -71,6 +71,12 @@ class DictValues:
 
     def items(self, lease: str) -> list[tuple[str, bytes]]:
         return list(self.values.get(lease, {}).items())
+
+    def keys(self, lease: str) -> list[str]:
+        return list(self.values.get(lease, {}))
+
+    def leases(self) -> list[str]:
+        return list(self.values)
 
     def drop(self, lease: str) -> None:
         self.values.pop(lease, None)
@@ -188,7 +194,8 @@ class World:
         """A process begins: nothing is known but the records, the ledger and the stores' values."""
         self.doors = Doors()
         needs = {"cpu": 500}
-        self.ground = FaultyGround(self.office, "fleet", needs, self.values.__getitem__, self.doors, STATE_MAX)
+        states = StatesOfStores(self.values.__getitem__)
+        self.ground = FaultyGround(self.office, "fleet", needs, states, self.doors, STATE_MAX)
         self.ground.world = self
         self.mover = Handover(self.ground, self.records)
         stores = Stores(self.sites)

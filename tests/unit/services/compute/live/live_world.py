@@ -111,14 +111,14 @@ class LiveWorld(World):
         strikes = self.strikes
         office = Struck(self.office, strikes, lease="reserve", confirm="keep", release="release")
         host = Struck(self.host, strikes, put="put", settled="settled", drop="drop")
-        values = Struck(self.values, strikes, take_changes="copy", drop="forget")
+        states = Struck(self.values, strikes, copy="copy", forget="forget")
         records = Struck(SqlSessionRecords(self.database), strikes, put="record")
         self.sessions = LiveSessions(
             records,
             self.catalogue,
             office,
             host,
-            values,
+            states,
             self.notes,
             self.clock,
             lambda: 0.0,  # type: ignore[arg-type]
@@ -167,7 +167,7 @@ class LiveWorld(World):
         return b"".join([chunk async for chunk in answer.body])
 
     def seen(self, session: SessionDocument) -> SessionDocument:
-        return self.sessions.get(session.id, None)
+        return self.sessions.here(session.id, None)
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class LiveWorld(World):
         return now
 
     async def assert_nothing_left(self) -> None:
-        assert self.sessions.some(None, None, None, 10) == ([], None)
+        assert await self.sessions.some(None, None, None, 10) == ([], None)
         assert await self.active() == []
         assert self.runtime.running() == []
         assert self.store.all() == []

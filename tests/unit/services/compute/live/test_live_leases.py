@@ -225,13 +225,13 @@ def test_another_tenants_session_is_not_there(tmp_path: Path) -> None:
             await world.report(session, 9, sees="other")
         with pytest.raises(NotFound):
             await world.sessions.end(session.id, "other")
-        assert world.sessions.some("other", None, None, 10) == ([], None)
+        assert await world.sessions.some("other", None, None, 10) == ([], None)
         with pytest.raises(NotFound):
             await world.begin(device="van", sees="other")
         van = await world.begin(device="van")
-        first, following = world.sessions.some("acme", "acme.guide", None, 1)
+        first, following = await world.sessions.some("acme", "acme.guide", None, 1)
         assert [each.id for each in first] == [session.id] and following == session.id
-        assert [each.id for each in world.sessions.some("acme", None, following, 1)[0]] == [van.id]
+        assert [each.id for each in (await world.sessions.some("acme", None, following, 1))[0]] == [van.id]
 
     played(tmp_path, story)
 
