@@ -13,8 +13,8 @@ MEAN_PLACES = 6
 
 
 class ReadingDocument(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One reading, with its ``value``; or all of a step that begins ``at``: the smallest, the mean, the greatest, and how
-    many there were."""
+    """One reading, with its ``value``; or all of a step that begins ``at``: the smallest, the mean, the greatest, and
+    how many there were."""
 
     at: str
     value: float | None = None
