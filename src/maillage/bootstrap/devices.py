@@ -35,7 +35,7 @@ class Devices:
         self.line: DeviceLine | None = None
         self._mqtt = mqtt
         self._clock_ms = clock_ms
-        self._address = None if mqtt is None or mqtt.url is None else broker_address(mqtt.url, "--mqtt")
+        self._address = None if mqtt is None or mqtt.url is None else broker_address(mqtt.url)
 
     @property
     def name(self) -> str | None:

@@ -11,7 +11,7 @@ from maillage.kernel.errors import Invalid
 from maillage.tenancy.authority import authority
 from maillage.tenancy.secrets import secret
 
-URL_VARIABLE = "MAILLAGE_MQTT_URL"
+OPTION = "--mqtt"
 PASSWORD_VARIABLE = "MAILLAGE_MQTT_PASSWORD"  # noqa: S105  the name of a variable
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")
@@ -40,7 +40,7 @@ class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True):
         return ssl.create_default_context(cafile=authority()) if self.tls else None
 
 
-def broker_address(url: str, field: str = URL_VARIABLE) -> BrokerAddress:
+def broker_address(url: str) -> BrokerAddress:
     """The broker at a URL. The password comes from MAILLAGE_MQTT_PASSWORD, or from the file that
     MAILLAGE_MQTT_PASSWORD_FILE names; one in the URL itself holds too, where the URL is not seen by others.
 
@@ -48,20 +48,20 @@ def broker_address(url: str, field: str = URL_VARIABLE) -> BrokerAddress:
     """
     scheme, _, rest = url.partition("://")
     if scheme not in PORTS or not rest:
-        raise Invalid(field, "a broker's URL is mqtt://HOST:PORT, or mqtts://HOST:PORT where it speaks TLS")
+        raise Invalid(OPTION, "a broker's URL is mqtt://HOST:PORT, or mqtts://HOST:PORT where it speaks TLS")
     try:
         parts = urlsplit(f"//{rest}")
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
     if not host or not _HOST.fullmatch(host) or port == 0:
-        raise Invalid(field, f"{scheme}://...: the URL has no host, or a port that is no number from 1 to 65535")
+        raise Invalid(OPTION, f"{scheme}://...: the URL has no host, or a port that is no number from 1 to 65535")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise Invalid(field, f"{scheme}://{host}: nothing follows the port; topics are not part of the URL")
+        raise Invalid(OPTION, f"{scheme}://{host}: nothing follows the port; topics are not part of the URL")
     username, password = (None if part is None else unquote(part) for part in (parts.username, parts.password))
     given = secret(PASSWORD_VARIABLE)
     if password is not None and given is not None:
-        raise Invalid(field, f"has a password in it, and {PASSWORD_VARIABLE} is set too; only one of the two can hold")
+        raise Invalid(OPTION, f"has a password in it, and {PASSWORD_VARIABLE} is set too; only one of the two can hold")
     password = given if password is None else password
     if password is not None:
         username = username or HOUSE

@@ -41,7 +41,7 @@ def test_the_password_comes_by_a_file_or_the_environment(tmp_path: Path, monkeyp
 def test_what_is_no_such_url_is_told_without_its_password(url: str) -> None:
     with pytest.raises(Invalid) as refused:
         broker_address(url)
-    assert "s3cret" not in refused.value.detail and "MAILLAGE_MQTT_URL" in refused.value.detail
+    assert "s3cret" not in refused.value.detail and "--mqtt" in refused.value.detail
 
 
 def test_a_broker_with_tls_is_checked_against_the_chains_own_authority(

@@ -194,6 +194,13 @@ def test_a_device_that_is_silent_is_an_alarm_and_to_be_heard_ends_it(store: Watc
     assert store.recovered == ["silent:probe-1"]
 
 
+def test_whoever_sends_what_it_measured_hours_ago_is_not_silent(store: Watching) -> None:
+    for minute in range(20):
+        store.wait(1)
+        store.say("probe-1", "air", -20 + 0.1 * (minute % 2), at=store.at - 12 * 3_600)
+    assert store.raised == []
+
+
 def test_a_device_that_was_never_heard_is_silent_counted_from_the_start() -> None:
     store = Watching()
     store.wait(3.2)

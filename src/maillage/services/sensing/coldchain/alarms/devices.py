@@ -69,7 +69,7 @@ class SiteHeard:
 
 
 class DeviceWatch:
-    """``seen_ms`` is the latest time of a reading of it; at first, when we began to listen."""
+    """``seen_ms`` is when something of it came last; at first, when we began to listen."""
 
     __slots__ = (
         "_outlet",

@@ -52,15 +52,16 @@ class Guard:
     def observe(self, readings: Sequence[Reading]) -> None:
         if self._registry.revision != self._revision:
             self._compile({})
-        devices = self._devices
+        devices, now_ms = self._devices, self._now_ms
         for _, device_id, measure, at_ms, value, late in readings:
             device = devices.get(device_id)
             if device is None:
                 continue
-            if at_ms > device.seen_ms:
-                device.seen_ms = at_ms
-                if at_ms > device.heard.heard_ms:
-                    device.heard.heard_ms = at_ms
+            heard_ms = at_ms if at_ms > now_ms else now_ms  # whoever sends what it measured hours ago is not silent
+            if heard_ms > device.seen_ms:
+                device.seen_ms = heard_ms
+                if heard_ms > device.heard.heard_ms:
+                    device.heard.heard_ms = heard_ms
             series = device.series.get(measure)
             if series is None or late:
                 continue
