@@ -23,6 +23,7 @@ SCENARIOS = (
     "apps",
     "deploy",
     "gateway",
+    "readings",
     "simulate",
     "coverage",
     "detector",
