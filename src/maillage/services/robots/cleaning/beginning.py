@@ -6,19 +6,16 @@ from typing import NamedTuple
 import msgspec
 
 from maillage.kernel.errors import Category, Invalid, Refusal
-from maillage.kernel.ports import Clock
-from maillage.services.robots.cleaning.book import Book
-from maillage.services.robots.cleaning.grounds import Grounds, ReadFloor, dock_of
-from maillage.services.robots.cleaning.leasing import Held, Leasing
+from maillage.services.robots.cleaning.grounds import ReadFloor, dock_of
+from maillage.services.robots.cleaning.leasing import Held
 from maillage.services.robots.cleaning.model import Cleaning, Reason, Run
 from maillage.services.robots.cleaning.planning import Machine, Way, cleaning_way, estimated_s, home_time_s, machine_of
-from maillage.services.robots.cleaning.ports import Unit, Units
+from maillage.services.robots.cleaning.ports import Unit
 from maillage.services.robots.cleaning.slots import Slot
+from maillage.services.robots.cleaning.stepping import Means, Stepping
 from maillage.services.robots.cleaning.steps import RETRY_S, changed, ended, over, waiting, with_run
-from maillage.services.robots.cleaning.telling import Teller
 from maillage.services.robots.cleaning.units import choose
 from maillage.services.robots.model import Mission, Pose
-from maillage.services.robots.ports import Missions
 
 MARGIN = 1.15
 """What a lease is longer than its run is planned: people stand in the way, and robots wait."""
@@ -51,27 +48,12 @@ def tag_of(cleaning: Cleaning, number: int) -> str:
     return f"cleaning {cleaning.id} run {number}"
 
 
-class Beginner:
+class Beginner(Stepping):
     """``begin`` is for a cleaning without a run under way, ``take_up`` for one that a process before this one left with
     a lease and perhaps without a mission."""
 
-    def __init__(
-        self,
-        book: Book,
-        grounds: Grounds,
-        leasing: Leasing,
-        missions: Missions,
-        units: Units,
-        teller: Teller,
-        clock: Clock,
-    ) -> None:
-        self._book = book
-        self._grounds = grounds
-        self._leasing = leasing
-        self._missions = missions
-        self._units = units
-        self._teller = teller
-        self._clock = clock
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
         self._planning = asyncio.Semaphore(PLANS_AT_ONCE)
 
     async def begin(self, cleaning: Cleaning) -> None:

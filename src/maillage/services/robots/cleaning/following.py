@@ -6,21 +6,17 @@ import re
 from itertools import pairwise
 
 from maillage.kernel.errors import Category, Invalid, NotFound, Refusal
-from maillage.kernel.ports import Clock
-from maillage.services.robots.cleaning.book import Book
 from maillage.services.robots.cleaning.driven import driven, switched_on
 from maillage.services.robots.cleaning.evidence import Evidence
-from maillage.services.robots.cleaning.grounds import Grounds, dock_of
-from maillage.services.robots.cleaning.leasing import Leasing
+from maillage.services.robots.cleaning.grounds import dock_of
 from maillage.services.robots.cleaning.measuring import measured, run_evidence
 from maillage.services.robots.cleaning.model import Cleaning, Reason, Run
 from maillage.services.robots.cleaning.planning import machine_of, way_home
-from maillage.services.robots.cleaning.ports import Unit, Units
+from maillage.services.robots.cleaning.ports import Unit
+from maillage.services.robots.cleaning.stepping import Stepping
 from maillage.services.robots.cleaning.steps import after_run, changed, why_ended, with_assists, with_run
-from maillage.services.robots.cleaning.telling import Teller
 from maillage.services.robots.cleaning.units import BATTERY_LOW
 from maillage.services.robots.model import Mission, Progress
-from maillage.services.robots.ports import Missions
 
 log = logging.getLogger(__name__)
 
@@ -32,26 +28,8 @@ _WATER = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?l of water left")
 """In the result of startCleaning and stopCleaning: VDA 5050 has no word for water."""
 
 
-class Follower:
+class Follower(Stepping):
     """``look`` takes the next step of a cleaning whose run is under way."""
-
-    def __init__(
-        self,
-        book: Book,
-        grounds: Grounds,
-        leasing: Leasing,
-        missions: Missions,
-        units: Units,
-        teller: Teller,
-        clock: Clock,
-    ) -> None:
-        self._book = book
-        self._grounds = grounds
-        self._leasing = leasing
-        self._missions = missions
-        self._units = units
-        self._teller = teller
-        self._clock = clock
 
     async def look(self, cleaning: Cleaning, run: Run) -> None:
         """See how its mission does."""

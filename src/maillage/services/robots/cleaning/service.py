@@ -19,6 +19,7 @@ from maillage.services.robots.cleaning.leasing import Leasing
 from maillage.services.robots.cleaning.model import Cleaning
 from maillage.services.robots.cleaning.ports import CleaningRecords, FloorRecords, ScheduleRecords, Units
 from maillage.services.robots.cleaning.rolling import Roller
+from maillage.services.robots.cleaning.stepping import Means
 from maillage.services.robots.cleaning.steps import with_assists, with_run
 from maillage.services.robots.cleaning.telling import Teller
 from maillage.services.robots.ports import Missions
@@ -53,8 +54,8 @@ class Cleanings:
         self._clock = clock
         teller = Teller(notices)
         self.teller = teller
-        parts = (self.book, self.grounds, self.leasing, missions, units, teller, clock)
-        self.beginner, self.follower = Beginner(*parts), Follower(*parts)
+        means = Means(self.book, self.grounds, self.leasing, missions, units, teller, clock)
+        self.beginner, self.follower = Beginner(means), Follower(means)
         self.roller = Roller(self.book, self.leasing, office, Estimates(self.grounds, units).needed_s, clock)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._rolling = asyncio.Lock()
