@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 import maillage.engines.records.coldchain_tables
 import maillage.engines.records.device_tables
 import maillage.engines.records.robots_tables
+import maillage.engines.records.roof_tables
 import maillage.engines.records.sensing_tables  # noqa: F401
 from maillage.engines.records import migrating
 from maillage.engines.records.database import Database

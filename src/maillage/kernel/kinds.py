@@ -24,6 +24,8 @@ DEFAULT_KINDS = (
     Kind("disk", "GiB", "durable storage of the in-store computers"),
     Kind("roof_mount", "mount", "places for an antenna on the roof"),
     Kind("roof_power", "kW", "electric power led to the roof"),
+    Kind("roof_load", "kg", "weight that the roof's structure bears beside what stands on it"),
+    Kind("fibre_pair", "pair", "pairs of dark fibre led to the roof"),
     Kind("pallet_ambient", "pallet", "back-room pallet places at room temperature"),
     Kind("pallet_chilled", "pallet", "back-room pallet places at 0 to 5 degrees Celsius"),
     Kind("pallet_frozen", "pallet", "back-room pallet places at -18 degrees Celsius or colder"),

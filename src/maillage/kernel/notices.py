@@ -14,7 +14,7 @@ TOPIC = re.compile(r"[a-z][a-z0-9_]{0,31}(\.[a-z][a-z0-9_]{0,31}){1,4}")
 ABOUT_MAX = 200
 DATA_BYTES_MAX = 4_096
 """Of the data as JSON: a notice says what happened and where to look, it does not carry readings or pictures."""
-SERVICES = ("robots", "sensing")
+SERVICES = ("robots", "roof", "sensing")
 """Who has something to tell: what topics begin with."""
 
 

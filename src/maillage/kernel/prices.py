@@ -50,6 +50,8 @@ _DEFAULT_RATES: dict[str, tuple[str, str]] = {
     "disk": ("0.00011", "0.00004"),
     "roof_mount": ("0.82", "0.41"),
     "roof_power": ("0.16", "0.12"),
+    "roof_load": ("0.0002", "0.0001"),
+    "fibre_pair": ("0.05", "0.025"),
     "pallet_ambient": ("0.025", "0.012"),
     "pallet_chilled": ("0.055", "0.027"),
     "pallet_frozen": ("0.068", "0.034"),

@@ -23,6 +23,7 @@ from maillage.faces.cli import (
     node,
     quotas,
     robots,
+    roof,
     run,
     sensing,
     simulate,
@@ -126,6 +127,7 @@ app.add_typer(mesh.escrow_app, name="escrow")
 app.add_typer(compute.app, name="compute")
 app.add_typer(robots.app, name="robots")
 app.add_typer(sensing.app, name="sensing")
+app.add_typer(roof.app, name="roof")
 app.add_typer(mqtt.app, name="mqtt")
 app.add_typer(sites.app, name="sites")
 app.add_typer(capacity.app, name="capacity")

@@ -1,0 +1,46 @@
+"""What the catalogue needs of the outside: a place to be kept."""
+
+from typing import Protocol
+
+import msgspec
+
+from maillage.services.roof.catalogue.model import Roof
+
+
+class StoredPopulation(msgspec.Struct, frozen=True):
+    """Where people live, as the operator entered it last: points as CSV, packed with gzip. ``revision`` counts."""
+
+    name: str
+    entered_at: int
+    places: int
+    people: int
+    revision: int
+    packed: bytes
+
+
+class RoofRecords(Protocol):
+    """Calls block; threads and other processes may come at once. What returned is durable."""
+
+    def put(self, roof: Roof) -> bool:
+        """Write it where the record's revision is one less (0 is none yet); False where somebody else was faster."""
+        ...
+
+    def get(self, site: str) -> Roof | None: ...
+
+    def all(self) -> list[Roof]:
+        """In order of their sites' ids."""
+        ...
+
+    def drop(self, site: str) -> bool:
+        """Whether it was there."""
+        ...
+
+    def put_population(self, population: StoredPopulation) -> None:
+        """In the place of the one that was."""
+        ...
+
+    def population(self) -> StoredPopulation | None: ...
+
+    def population_revision(self) -> int:
+        """That of what is kept, 0 without it; cheap, to see whether it changed."""
+        ...
