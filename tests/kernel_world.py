@@ -16,7 +16,7 @@ from maillage.kernel.grants import Order, grant
 from maillage.kernel.keeper import Decision, Keeper
 from maillage.kernel.leases import Lease, LeaseClass
 from maillage.kernel.ledger import Ledger
-from maillage.kernel.moves import confirm, extend, measure, release
+from maillage.kernel.moves import charge, confirm, extend, measure, release
 from maillage.kernel.policy import Policy
 from maillage.kernel.pools import Pool
 from maillage.kernel.ports import Committed, Journal
@@ -149,6 +149,9 @@ class World:
 
     def measure(self, lease: Lease | str, meters: dict[str, int]) -> Lease:
         return self._move(lambda scribe: measure(scribe, _id(lease), meters))
+
+    def charge(self, lease: Lease | str, line: str, amount: str) -> Lease:
+        return self._move(lambda scribe: charge(scribe, _id(lease), line, to_micro(amount, "amount")))
 
     def _move(self, decision: Decision) -> Lease:
         moved: Lease = self.do(decision)

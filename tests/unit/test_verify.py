@@ -113,6 +113,27 @@ def test_what_was_measured_is_summed_by_the_month_of_its_report(journal: Journal
     assert report.measured == {"2026-09": {"cpu_s": 12_500, "requests": 1_000}, "2026-10": {"cpu_s": 1}}
 
 
+def test_what_is_charged_once_is_owed_beside_the_price(journal: Journal) -> None:
+    lease = journal.lease(end=OPEN)
+    journal.add("charged", lease=lease, line="rent 2026-10", amount=2_500_000)
+    journal.add("charged", lease=lease, line="rent 2026-11", amount=1)
+    report = journal.check()
+    assert report.ok
+    assert report.charged_micro == {"acme": 2_500_001}
+
+
+def test_what_is_charged_twice_for_the_same_is_found(journal: Journal) -> None:
+    lease = journal.lease(end=OPEN)
+    for _ in range(2):
+        journal.add("charged", lease=lease, line="rent 2026-10", amount=2_500_000)
+    assert kinds(journal.check()) == ["money"]
+
+
+def test_a_hold_is_charged_nothing(journal: Journal) -> None:
+    journal.add("charged", lease=journal.lease(hold_until=T + 60), line="rent", amount=1)
+    assert kinds(journal.check()) == ["state"]
+
+
 def test_a_sound_journal_has_no_faults_and_is_counted(journal: Journal) -> None:
     held = journal.lease(hold_until=T + 60, key="a")
     journal.at += 30

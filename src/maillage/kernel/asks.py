@@ -25,7 +25,9 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 
     One of ``site``, ``sites`` and ``near`` is set; ``sites``, and ``near`` with a ``count``, ask for a lease at each of
     several sites or at none. ``max_price`` (micro-units) caps the whole amount of a lease with an end and
-    the price an hour of an open one. ``hold_s`` makes the lease a hold that must be confirmed in time.
+    the price an hour of an open one. ``agreed_per_hour`` (micro-units), which only the chain's own services set, is a
+    price that was agreed elsewhere and stands in the place of the price book's. ``hold_s`` makes the lease a hold that
+    must be confirmed in time.
     """
 
     needs: dict[str, int]
@@ -40,6 +42,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     hold_s: int | None = None
     count: int | None = None
     sites: tuple[str, ...] | None = None
+    agreed_per_hour: int | None = None
 
     @property
     def asks_for_several(self) -> bool:

@@ -1,7 +1,8 @@
 """Usage and invoices: what was reserved and what was measured, and what each tenant owes for a month.
 
 What a lease costs up to an instant is one formula of its price and the seconds that passed, and a month's amount is
-the difference of two such sums. So the months of a lease add up to its charge to the last micro-unit.
+the difference of two such sums. So the months of a lease add up to its charge to the last micro-unit. What a lease is
+charged once beside its price counts in the month in which it was charged.
 """
 
 from collections.abc import Mapping
@@ -9,14 +10,14 @@ from collections.abc import Mapping
 import msgspec
 
 from maillage.kernel.leases import Lease, charge_micro
-from maillage.kernel.ledger import Ledger
+from maillage.kernel.ledger import Ledger, OneOff
 from maillage.kernel.quantities import from_micro, from_thousandths
 from maillage.kernel.times import HOUR_S, format_end, format_time, month_bounds
 
 
 class UsageLine(msgspec.Struct, frozen=True):
     """One lease within a time window. ``reserved`` is in unit-hours per kind, ``measured`` what was reported of the
-    lease as a whole, per meter."""
+    lease as a whole, per meter; ``amount`` is what the time cost, one-off charges apart."""
 
     lease: str
     tenant: str
@@ -31,9 +32,18 @@ class UsageLine(msgspec.Struct, frozen=True):
     amount: str
 
 
+class ChargeLine(msgspec.Struct, frozen=True):
+    """Something that a lease was charged once."""
+
+    line: str
+    at: str
+    amount: str
+
+
 class InvoiceLine(msgspec.Struct, frozen=True):
     """One lease within the month. ``credit`` is what is given back because the lease was reclaimed; ``measured`` what
-    was reported of it in the month, per meter: it is told, and costs nothing. ``state`` and ``end`` are the lease's
+    was reported of it in the month, per meter: it is told, and costs nothing. ``amount`` is what the time cost and the
+    ``charges`` together. ``state`` and ``end`` are the lease's
     as of now."""
 
     lease: str
@@ -48,6 +58,7 @@ class InvoiceLine(msgspec.Struct, frozen=True):
     amount: str
     credit: str
     measured: dict[str, int | float]
+    charges: list[ChargeLine] = []
 
 
 class Invoice(msgspec.Struct, frozen=True):
@@ -108,20 +119,33 @@ def invoice(ledger: Ledger, tenant: str, month: str, currency: str, now: int) ->
     measured_in = ledger.measured_in.get(month, {})
     for lease in ledger.leases_of_tenant.get(tenant, ()):
         settled = settled and not (lease.state == "held" and lease.start < beyond)
-        charged = billed_until(lease, until) - billed_until(lease, first)
+        once = _charges(ledger, lease, first, beyond)
+        charged = billed_until(lease, until) - billed_until(lease, first) + sum(one.amount for _, one in once)
         credited = lease.credit if first <= lease.end < beyond and lease.end <= now else 0
         measured = measured_in.get(lease.id, {})
         if charged or credited or measured:
             amount += charged
             credit += credited
-            lines.append(_invoice_line(lease, first, until, charged, credited, measured))
+            lines.append(_invoice_line(lease, first, until, charged, credited, measured, once))
     status = "final" if settled else "open"
     total = from_micro(amount - credit)
     return Invoice(tenant, month, currency, status, lines, from_micro(amount), from_micro(credit), total)
 
 
+def _charges(ledger: Ledger, lease: Lease, first: int, beyond: int) -> list[tuple[str, OneOff]]:
+    """What a lease was charged once within ``[first, beyond)``."""
+    known = ledger.charges.get(lease.id)
+    return [] if known is None else [(line, one) for line, one in known.items() if first <= one.at < beyond]
+
+
 def _invoice_line(
-    lease: Lease, first: int, until: int, charged: int, credited: int, measured: Mapping[str, int]
+    lease: Lease,
+    first: int,
+    until: int,
+    charged: int,
+    credited: int,
+    measured: Mapping[str, int],
+    once: list[tuple[str, OneOff]],
 ) -> InvoiceLine:
     return InvoiceLine(
         lease.id,
@@ -136,6 +160,7 @@ def _invoice_line(
         from_micro(charged),
         from_micro(credited),
         _in_units(measured),
+        [ChargeLine(line, format_time(one.at), from_micro(one.amount)) for line, one in once],
     )
 
 

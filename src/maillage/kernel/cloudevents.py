@@ -9,7 +9,7 @@ from maillage.kernel.quantities import from_micro, from_thousandths
 from maillage.kernel.times import format_end, format_time
 
 _TIMES = frozenset({"start", "end", "hold_until", "since"})
-_MONEY = frozenset({"per_hour", "charge", "credit"})
+_MONEY = frozenset({"per_hour", "charge", "credit", "amount"})
 _PRIVATE = frozenset({"site", "seq", "at", "key", "digest", "type"})
 
 

@@ -125,6 +125,16 @@ class Measured(_Event, tag="measured"):
     meters: dict[str, int]
 
 
+class Charged(_Event, tag="charged"):
+    """A lease costs something once, beside its price: rent for a month, a fee. ``line`` says what for, in words for the
+    invoice of the month of ``at``, and never comes twice for a lease."""
+
+    topic: ClassVar[str] = "lease.charged"
+    lease: str
+    line: str
+    amount: int
+
+
 class Noted(_Event, tag="noted"):
     """Something that a service of the store saw or did, for whoever follows along; it changes no lease and no pool.
 
@@ -148,6 +158,7 @@ Event = (
     | Ended
     | Voided
     | Measured
+    | Charged
     | Noted
 )
 

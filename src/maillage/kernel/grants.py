@@ -171,7 +171,9 @@ def _prepare(scribe: Scribe, order: Order, site_id: str, start: int, end: int) -
     if start < scribe.now and not _stands_free(pools, ask, start, end):
         start = scribe.now  # a start within the last minute means now, and nobody can be displaced in the past
     displaced = make_room(scribe, pools, ask.needs, ask.cls, start, end, site_id)
-    per_hour = scribe.policy.pricing.per_hour(ask.needs, ask.cls, site, pools, start, end)
+    per_hour = ask.agreed_per_hour
+    if per_hour is None:
+        per_hour = scribe.policy.pricing.per_hour(ask.needs, ask.cls, site, pools, start, end)
     if ask.max_price is not None:
         amount = per_hour if end >= FOREVER else charge_micro(per_hour, end - start)
         if amount > ask.max_price:

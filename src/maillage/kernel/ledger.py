@@ -14,6 +14,7 @@ import msgspec
 
 from maillage.kernel.calendars import calendar_of
 from maillage.kernel.events import (
+    Charged,
     Confirmed,
     Ended,
     Event,
@@ -47,6 +48,13 @@ class GrantedKey(msgspec.Struct, array_like=True, frozen=True, gc=False):
     at: int
 
 
+class OneOff(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a lease was charged once, beside its price: when (seconds UTC), and micro-units."""
+
+    at: int
+    amount: int
+
+
 class Ledger:
     """``pos`` is the number of the next event in the journal, ``now`` the time of the last one."""
 
@@ -62,6 +70,7 @@ class Ledger:
         self.keys: dict[str, GrantedKey] = {}
         self.measured: dict[str, dict[str, int]] = {}  # lease: meter: thousandths so far; the sum of the months
         self.measured_in: dict[str, dict[str, dict[str, int]]] = {}  # month (UTC) of the report: lease: meter
+        self.charges: dict[str, dict[str, OneOff]] = {}  # lease: line of the invoice
         self.watched: dict[str, Holdings] = {}  # of tenants with quotas; derived, in no snapshot
         self.holds = Timers()
         self.ends = Timers()
@@ -78,6 +87,7 @@ class Ledger:
             Ended: self._ended,
             Voided: self._voided,
             Measured: self._measured,
+            Charged: self._charged,
             Noted: lambda _: None,
         }
 
@@ -202,6 +212,9 @@ class Ledger:
         _add(self.measured.setdefault(event.lease, {}), event.meters)
         of_month = self.measured_in.setdefault(month_of(event.at), {})
         _add(of_month.setdefault(event.lease, {}), event.meters)
+
+    def _charged(self, event: Charged) -> None:
+        self.charges.setdefault(event.lease, {})[event.line] = OneOff(event.at, event.amount)
 
     # -- shared with whoever restores a snapshot ------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
-"""What can be done to a lease after it was granted: confirm, extend, release, measure; and what time does to it."""
+"""What can be done to a lease after its grant: confirm, extend, release, measure, charge; and what time does to it."""
 
 from maillage.kernel.errors import Invalid, LeaseState, NotFound, UnknownSite
-from maillage.kernel.events import Confirmed, Ended, Expired, Extended, Measured, Released, Voided
+from maillage.kernel.events import Charged, Confirmed, Ended, Expired, Extended, Measured, Released, Voided
 from maillage.kernel.grants import make_room
 from maillage.kernel.leases import Lease, charge_micro
+from maillage.kernel.quantities import MICRO, MONEY_MAX
 from maillage.kernel.quotas import require
 from maillage.kernel.reclaim import reclaim
 from maillage.kernel.scribe import Scribe, View
@@ -11,6 +12,9 @@ from maillage.kernel.sites import HOLDING
 from maillage.kernel.times import FOREVER, HORIZON_S, format_end, format_time
 
 METERS_MAX = 64
+LINE_MAX = 200
+CHARGES_MAX = 2_000
+"""One-off charges of a lease: those of 50 years, three a month."""
 ENDS_A_BATCH = 2_000
 """Ended leases entered per batch: on the hour thousands end at once, and an ask should not wait for all of them."""
 
@@ -105,6 +109,33 @@ def measure(scribe: Scribe, lease_id: str, meters: dict[str, int]) -> Lease:
         raise Invalid("meters", f"a lease has at most {METERS_MAX} meters")
     scribe.record(Measured(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id, meters))
     return lease
+
+
+def charge(scribe: Scribe, lease_id: str, line: str, amount: int) -> Lease:
+    """Have a confirmed lease cost so many micro-units once, for what ``line`` says. Twice is the same as once; the same
+    line for another amount is refused."""
+    lease = find_lease(scribe, lease_id, None)
+    if problem := charge_problem(line, amount):
+        raise Invalid("charge", problem)
+    known = scribe.ledger.charges.get(lease_id, {})
+    if line in known:
+        if known[line].amount != amount:
+            raise Invalid("amount", f"lease {lease_id} was charged another amount for {line!r}")
+        return lease
+    if lease.state == "held":
+        raise LeaseState(f"lease {lease_id} is held; confirm it first", lease=lease_id, state=lease.state)
+    _require_active(scribe, lease, "charged")
+    if len(known) >= CHARGES_MAX:
+        raise Invalid("line", f"a lease has at most {CHARGES_MAX} charges")
+    scribe.record(Charged(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id, line, amount))
+    return lease
+
+
+def charge_problem(line: str, amount: int) -> str:
+    """Why something can't be charged, or nothing."""
+    if not 1 <= len(line) <= LINE_MAX or "\n" in line:
+        return f"what it is for takes 1 to {LINE_MAX} characters on one line"
+    return "" if 1 <= amount <= MONEY_MAX * MICRO else f"goes from a micro-unit to {MONEY_MAX}"
 
 
 def expire_holds(scribe: Scribe) -> None:

@@ -48,6 +48,11 @@ class Office(Readings):
         """Add to what a lease is known to have used, in thousandths per meter."""
 
     @abstractmethod
+    async def charge(self, lease_id: str, line: str, amount_micro: int) -> LeaseDocument:
+        """Have a confirmed lease cost something once, beside its price: a line on the invoice of this month. The same
+        line again is the same charge."""
+
+    @abstractmethod
     async def set_site(self, site: Site) -> bool:
         """Enter or change a site; whether that changed anything."""
 

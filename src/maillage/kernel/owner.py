@@ -20,7 +20,7 @@ from maillage.kernel.events import Event
 from maillage.kernel.find import Finder, Found
 from maillage.kernel.grants import Order, grant, grant_all, remembered
 from maillage.kernel.leases import Lease
-from maillage.kernel.moves import confirm, extend, measure, release, void
+from maillage.kernel.moves import charge, confirm, extend, measure, release, void
 from maillage.kernel.notices import note
 from maillage.kernel.office import Office
 from maillage.kernel.policy import Policy
@@ -147,6 +147,9 @@ class OwnerOffice(Office):
 
     async def measure(self, lease_id: str, meters: dict[str, int]) -> LeaseDocument:
         return await self._one(lambda scribe: measure(scribe, lease_id, meters))
+
+    async def charge(self, lease_id: str, line: str, amount_micro: int) -> LeaseDocument:
+        return await self._one(lambda scribe: charge(scribe, lease_id, line, amount_micro))
 
     async def note(self, site: str, topic: str, about: str, data: dict[str, Any]) -> None:
         """As ``Notices`` has it."""

@@ -8,7 +8,7 @@ import msgspec
 from maillage.kernel.calendars import CalendarDocument, calendar_of
 from maillage.kernel.curves import StepFunction
 from maillage.kernel.leases import Lease
-from maillage.kernel.ledger import GrantedKey, Ledger
+from maillage.kernel.ledger import GrantedKey, Ledger, OneOff
 from maillage.kernel.pools import Pool
 from maillage.kernel.sites import Site, zone_info
 
@@ -41,6 +41,7 @@ class _Snapshot(msgspec.Struct, array_like=True):
     leases: list[Lease]
     keys: dict[str, GrantedKey]
     measured_in: dict[str, dict[str, dict[str, int]]]
+    charges: dict[str, dict[str, OneOff]] = {}  # absent in snapshots of chains that knew of none
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -60,6 +61,7 @@ def encode_ledger(ledger: Ledger) -> bytes:
             list(ledger.leases.values()),
             ledger.keys,
             ledger.measured_in,
+            ledger.charges,
         )
     )
 
@@ -79,6 +81,7 @@ def decode_ledger(body: bytes | memoryview) -> Ledger:
     ledger.restore_leases(snapshot.leases)
     ledger.restore_keys(snapshot.keys)
     ledger.restore_measured(snapshot.measured_in)
+    ledger.charges = snapshot.charges
     return ledger
 
 

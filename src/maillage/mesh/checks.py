@@ -24,6 +24,8 @@ def check_ask(ask: Ask, site: str) -> None:
         raise Invalid("ask.hold_s", f"a hold lasts 1 to {HOLD_MAX_S} seconds")
     if ask.max_price is not None and not 0 <= ask.max_price <= MONEY_MAX * MICRO:
         raise Invalid("ask.max_price", f"goes from 0 to {MONEY_MAX}")
+    if ask.agreed_per_hour is not None and not 0 <= ask.agreed_per_hour <= MONEY_MAX * MICRO:
+        raise Invalid("ask.agreed_per_hour", f"goes from 0 to {MONEY_MAX}")
     if ask.start is not None and not 0 <= ask.start <= LAST_S:
         raise Invalid("ask.start", "lies outside the years 1970 to 9999")
     check_end(ask.end, "ask.end")

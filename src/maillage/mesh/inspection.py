@@ -10,6 +10,7 @@ from maillage.kernel.asks import NEEDS_MAX
 from maillage.kernel.calendars import calendar_of
 from maillage.kernel.errors import Refusal
 from maillage.kernel.events import (
+    Charged,
     Confirmed,
     Ended,
     Event,
@@ -27,7 +28,7 @@ from maillage.kernel.events import (
 from maillage.kernel.kinds import KIND_NAME
 from maillage.kernel.leases import ACTIVE, Lease
 from maillage.kernel.ledger import Ledger
-from maillage.kernel.moves import METERS_MAX
+from maillage.kernel.moves import CHARGES_MAX, METERS_MAX, charge_problem
 from maillage.kernel.notices import note_problem
 from maillage.kernel.quantities import QUANTITY_MAX
 from maillage.kernel.sites import HOLDING, checked_site, store_of
@@ -46,6 +47,7 @@ _FROM: dict[type, frozenset[str]] = {
     Reclaimed: ACTIVE | {"reclaimed"},
     Ended: frozenset({"confirmed"}),
     Voided: ACTIVE | {"ended", "reclaimed"},
+    Charged: frozenset({"confirmed"}),
 }
 """From which states of a lease each step may come."""
 
@@ -110,6 +112,8 @@ def _problem(ledger: Ledger, event: Event) -> str:
         return _measure_problem(ledger, event)
     if lease.state not in _FROM[type(event)]:
         return f"the lease is {lease.state}"
+    if isinstance(event, Charged):
+        return _charge_problem(ledger, event)
     return _step_problem(lease, event)
 
 
@@ -180,6 +184,13 @@ def _measure_problem(ledger: Ledger, event: Measured) -> str:
         return "no lease has such meters"
     sums = (abs(known.get(name, 0) + amount) for name, amount in event.meters.items())
     return "" if all(total <= SUM_MAX for total in sums) else "an amount is out of range"
+
+
+def _charge_problem(ledger: Ledger, event: Charged) -> str:
+    known = ledger.charges.get(event.lease, {})
+    if event.line in known or len(known) >= CHARGES_MAX:
+        return "it was charged that before, or too often"
+    return charge_problem(event.line, event.amount)
 
 
 def _is_end(end: int) -> bool:

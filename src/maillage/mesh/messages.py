@@ -70,6 +70,12 @@ class MeasureLease(msgspec.Struct, frozen=True, tag="measure"):
     meters: dict[str, int]
 
 
+class ChargeLease(msgspec.Struct, frozen=True, tag="charge"):
+    lease: str
+    line: str
+    amount: int
+
+
 class PutSite(msgspec.Struct, frozen=True, tag="site"):
     site: Site
 
@@ -80,7 +86,16 @@ class PutCapacity(msgspec.Struct, frozen=True, tag="capacity"):
 
 
 SiteRequest = (
-    GrantAsk | RecallKey | VoidKey | ConfirmLease | ExtendLease | ReleaseLease | MeasureLease | PutSite | PutCapacity
+    GrantAsk
+    | RecallKey
+    | VoidKey
+    | ConfirmLease
+    | ExtendLease
+    | ReleaseLease
+    | MeasureLease
+    | ChargeLease
+    | PutSite
+    | PutCapacity
 )  # what ``site.<id>.lease`` takes
 
 

@@ -19,7 +19,15 @@ from maillage.kernel.sites import HOLDING, Site
 from maillage.mesh.allowance import Allowance
 from maillage.mesh.asking import Owners
 from maillage.mesh.directory import Directory
-from maillage.mesh.messages import ConfirmLease, ExtendLease, MeasureLease, PutCapacity, PutSite, ReleaseLease
+from maillage.mesh.messages import (
+    ChargeLease,
+    ConfirmLease,
+    ExtendLease,
+    MeasureLease,
+    PutCapacity,
+    PutSite,
+    ReleaseLease,
+)
 from maillage.mesh.mirror import Mirror
 from maillage.mesh.router import Router
 from maillage.mesh.several import Several
@@ -105,6 +113,9 @@ class HubOffice(Office):
 
     async def measure(self, lease_id: str, meters: dict[str, int]) -> LeaseDocument:
         return await self._move(lease_id, MeasureLease(lease_id, meters))
+
+    async def charge(self, lease_id: str, line: str, amount_micro: int) -> LeaseDocument:
+        return await self._move(lease_id, ChargeLease(lease_id, line, amount_micro))
 
     def nearest_sites(self, lat: float, lon: float, limit: int) -> list[NearSite]:
         """Stores only: each hub's holding lies where its store does."""

@@ -19,6 +19,7 @@ from maillage.kernel.times import HOUR_S
 from maillage.mesh.checks import check_ask, check_end, check_meters, check_names
 from maillage.mesh.messages import (
     UNREADABLE,
+    ChargeLease,
     ConfirmLease,
     Done,
     ExtendLease,
@@ -104,6 +105,8 @@ class SiteService:
             case MeasureLease(lease, meters):
                 check_meters(meters)
                 return await office.measure(lease, meters)
+            case ChargeLease(lease, line, amount):
+                return await office.charge(lease, line, amount)
 
     async def _forgotten(self, tenant: str, key: str, at: int) -> str | None:
         """The lease that a key of long ago was granted. The ledger remembers keys for a day, but a site may be out of

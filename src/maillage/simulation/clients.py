@@ -18,6 +18,7 @@ from maillage.simulation.world import World
 THINK_S = 0.4
 """Mean time between two actions of a client."""
 TRIES_MAX = 6
+FEE_MICRO = 2_500_000
 KEY_SPAN_S = 12 * HOUR_S
 """A key is repeated within this time: well within its day, whatever a clock does."""
 TENANTS = ("acme", "birch", "cobalt", "dune")
@@ -66,6 +67,7 @@ class Client:
             (self._release, 8),
             (self._look, 3),
             (self._measure, 3),
+            (self._charge, 1),
             (self._resize, 3),
         )
 
@@ -178,6 +180,14 @@ class Client:
             if isinstance(answer, LeaseDocument):
                 self._world.note("measured", lease_id)
                 self._memory.was_metered(lease_id, amount)
+
+    async def _charge(self) -> None:
+        """What is charged twice for the same costs once."""
+        if self._leases:
+            lease_id, line = self._random.choice(self._leases[-30:]), f"fee {self._random.randint(1, 3)}"
+            answer = await self._call("charge", lease_id, line, FEE_MICRO)
+            if isinstance(answer, LeaseDocument):
+                self._world.note("charged", lease_id)
 
     async def _resize(self) -> None:
         """The store needs more of its own, or has more to give."""

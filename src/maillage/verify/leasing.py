@@ -34,6 +34,7 @@ class Leasing:
         self.leases: dict[str, Lease] = {}
         self.over: dict[str, str] = {}
         self.lapsed: dict[str, Lease] = {}
+        self.lines: set[tuple[str, str]] = set()  # (lease, line) of what was charged once
         self.keys: defaultdict[str, Keys] = defaultdict(Keys)  # by owner
         self.displaced: defaultdict[str, list[_Displaced]] = defaultdict(list)  # by the lease they make room for
         self.steps: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -46,6 +47,7 @@ class Leasing:
             "ended": self._ended,
             "voided": self._voided,
             "measured": self._measured,
+            "charged": self._charged,
         }
 
     def end_of_commit(self) -> None:
@@ -268,3 +270,14 @@ class Leasing:
             of_month = self.found.report.measured.setdefault(month_text(event["at"]), {})
             for meter, amount in event["meters"].items():
                 of_month[meter] = of_month.get(meter, 0) + amount
+
+    def _charged(self, event: dict[str, Any]) -> None:
+        lease = self._lease(event)
+        if lease is None:
+            return
+        line = event["lease"], event["line"]
+        if line in self.lines:
+            self.found.fault("money", f"{event['lease']} is charged a second time for {event['line'][:80]!r}")
+        self.lines.add(line)
+        charged = self.found.report.charged_micro
+        charged[lease.tenant] = charged.get(lease.tenant, 0) + event["amount"]

@@ -81,6 +81,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     "ended": {"lease": TEXT, "charge": _or_absent(NUMBER)},
     "voided": {"tenant": TEXT, "key": TEXT, "lease": _or_absent(TEXT), "end": _or_absent(END)},
     "measured": {"lease": TEXT, "meters": METERS},
+    "charged": {"lease": TEXT, "line": TEXT, "amount": NUMBER},
     "noted": {"topic": TEXT, "about": TEXT, "data": DATA},
 }
 

@@ -3,18 +3,20 @@
 import itertools
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from maillage.kernel.billing import Invoice, billed_until, invoice, usage_line
-from maillage.kernel.errors import Invalid
+from maillage.kernel.errors import Invalid, LeaseState
+from maillage.kernel.grants import Order, grant
 from maillage.kernel.leases import Lease, charge_micro
 from maillage.kernel.prices import PriceBook, PriceEntry
-from maillage.kernel.quantities import to_micro
+from maillage.kernel.quantities import from_micro, to_micro
 from maillage.kernel.times import DAY_S, FOREVER, HOUR_S, month_bounds, month_of
 from maillage.verify import check_rows
-from tests.kernel_world import NOW, World, at
+from tests.kernel_world import NOW, SITE, World, ask_for, at
 
 
 @pytest.fixture
@@ -252,6 +254,65 @@ def test_the_months_add_up_to_the_whole_also_after_a_restart_and_for_the_indepen
             by_lease.setdefault(line.lease, Counter()).update(amounts)
     assert told == said.measured
     assert by_lease == world.ledger.measured
+
+
+def test_a_charge_is_on_the_invoice_of_its_month_beside_what_the_time_cost(world: World) -> None:
+    lease = world.lease({"cpu": 1}, NOW, at("2027-03-01T00:00:00Z"))
+    world.charge(lease, "roof rent 2026-12", "1000.01")
+    world.clock.set(at("2027-01-01T00:00:00Z"))
+    world.tick()
+    world.charge(lease, "roof rent 2027-01", "1000")
+    december, january = invoice_of(world, "2026-12"), invoice_of(world, "2027-01")
+    assert [(each.line, each.amount) for each in december.lines[0].charges] == [("roof rent 2026-12", "1000.01")]
+    assert [(each.line, each.amount) for each in january.lines[0].charges] == [("roof rent 2027-01", "1000.00")]
+    assert to_micro(december.total, "total") == to_micro("1000.01", "amount") + charge_micro(
+        lease.per_hour, at("2027-01-01T00:00:00Z") - NOW
+    )
+    assert invoice_of(world, "2027-02").lines == []
+
+
+def test_the_same_charge_comes_once_also_after_a_restart_from_a_snapshot(world: World) -> None:
+    lease = world.lease({"cpu": 1})
+    world.charge(lease, "a fee", "5")
+    world.take_snapshot()
+    world.restart()
+    world.charge(lease, "a fee", "5")
+    world.check_replay()
+    assert len(invoice_of(world, "2026-12").lines[0].charges) == 1
+    with pytest.raises(Invalid, match="another amount"):
+        world.charge(lease, "a fee", "6")
+
+
+@given(st.lists(st.tuples(st.integers(0, 20 * DAY_S), st.integers(1, 10**9)), max_size=20))
+def test_what_is_charged_once_is_what_the_independent_reader_sums_up(charges: list[tuple[int, int]]) -> None:
+    world = World()
+    world.pool("cpu", 8)
+    lease = world.lease({"cpu": 1})
+    for number, (seconds, amount) in enumerate(charges):
+        world.clock.advance(seconds)
+        world.charge(lease, f"fee {number}", from_micro(amount))
+    billed = sum(to_micro(invoice_of(world, month).total, "total") for month in months(NOW, world.now))
+    report = check_rows((batch.pos, batch.count, batch.body) for batch in world.journal.read())
+    assert report.ok
+    assert billed == report.charged_micro.get("acme", 0) == sum(amount for _, amount in charges)
+
+
+def test_a_lease_that_is_not_in_force_is_charged_nothing(world: World) -> None:
+    held, over = world.hour({"cpu": 1}, hold_s=60), world.hour({"cpu": 1})
+    world.release(over)
+    for lease in (held, over):
+        with pytest.raises(LeaseState):
+            world.charge(lease, "a fee", "5")
+    with pytest.raises(Invalid, match="on one line"):
+        world.charge(world.hour({"cpu": 1}), "two\nlines", "5")
+    with pytest.raises(Invalid, match="goes from"):
+        world.charge(world.hour({"cpu": 1}), "nothing", "0")
+
+
+def test_a_price_that_was_agreed_stands_in_the_place_of_the_book_s(world: World) -> None:
+    ask = msgspec.structs.replace(ask_for({"cpu": 1}), agreed_per_hour=7)
+    granted: Lease = world.do(lambda scribe: grant(scribe, Order("acme", ask, (SITE,))))
+    assert granted.per_hour == 7
 
 
 def test_a_hold_is_no_usage(world: World) -> None:

@@ -22,6 +22,7 @@ def busy_events() -> list[Event]:
     lease = world.hour({"cpu": 1}, key="order-7")
     world.extend(lease, NOW + 2 * HOUR_S)
     world.measure(lease, {"cpu_hours": 1_500})
+    world.charge(lease, "a fee", "2.50")
     world.confirm(world.hour({"cpu": 1}, hold_s=60))
     world.hour({"cpu": "0.001"}, hold_s=60)
     world.hour({"cpu": "1.999"}, "spot")
@@ -43,7 +44,7 @@ def test_every_event_is_a_cloud_event_of_its_site() -> None:
         assert outside["time"].endswith("Z")
         assert outside["datacontenttype"] == "application/json"
         assert msgspec.json.decode(msgspec.json.encode(outside))["data"].keys() == outside["data"].keys()
-    assert len({cloud_event(event).type for event in events}) == 10
+    assert len({cloud_event(event).type for event in events}) == 11
 
 
 def test_a_grant_is_told_in_units_and_keeps_its_key_to_itself() -> None:
@@ -67,6 +68,7 @@ def test_money_instants_and_meters_are_told_in_the_units_of_the_outside() -> Non
     assert data["maillage.pool.resized"]["size"] == 4.5
     assert data["maillage.pool.resized"]["since"] == "2026-12-01T09:00:00Z"
     assert data["maillage.lease.measured"]["meters"] == {"cpu_hours": 1.5}
+    assert data["maillage.lease.charged"] == {"lease": "wm-1~4", "line": "a fee", "amount": "2.50"}
     assert data["maillage.lease.extended"]["end"] == "2026-12-01T10:00:00Z"
     assert data["maillage.lease.reclaimed"].get("charge", "0.00") == "0.00"
 

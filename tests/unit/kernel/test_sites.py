@@ -66,7 +66,7 @@ def test_every_place_has_some_zone() -> None:
 
 
 def test_the_kinds_that_every_chain_has_are_sound() -> None:
-    assert len({checked_kind(kind).name for kind in DEFAULT_KINDS}) == len(DEFAULT_KINDS) == 15
+    assert len({checked_kind(kind).name for kind in DEFAULT_KINDS}) == len(DEFAULT_KINDS) == 17
 
 
 @pytest.mark.parametrize(

@@ -317,6 +317,7 @@ def test_no_step_of_a_lease_breaks_on_such_an_answer(world: MeshWorld, answer: b
             office.extend("wm-1~3", END, "acme"),
             office.release("wm-1~3", "acme"),
             office.measure("wm-1~3", {"cpu_s": 1}),
+            office.charge("wm-1~3", "rent", 1),
             office.set_capacity("wm-1", "cpu", CapacityPlanDocument(1)),
         ):
             assert isinstance(await refusal_in(asked), SiteUnreachable)

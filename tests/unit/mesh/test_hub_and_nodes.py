@@ -5,7 +5,7 @@ import asyncio
 from maillage.kernel.asks import Near
 from maillage.kernel.errors import KeyReused, NoCapacity, NotFound, SiteUnreachable
 from maillage.kernel.readings import LeaseFilter
-from maillage.kernel.times import HOUR_S
+from maillage.kernel.times import HOUR_S, month_of
 from tests.kernel_world import NOW, ask_for
 from tests.mesh_world import MeshWorld, refusal_in, until
 
@@ -133,6 +133,10 @@ def test_leases_are_moved_through_the_hub_by_their_tenants_only(world: MeshWorld
         assert isinstance(await refusal_in(hub.office.confirm(lease.id, "other")), NotFound)
         assert (await hub.office.confirm(lease.id, "acme")).state == "confirmed"
         assert (await hub.office.measure(lease.id, {"requests": 5_000})).id == lease.id
+        for _ in range(2):
+            assert (await hub.office.charge(lease.id, "roof rent", 2_500_000)).id == lease.id
+        (invoice,) = await hub.office.invoices(month_of(world.clock.now()), ["acme"])
+        assert [(line.amount, len(line.charges)) for line in invoice.lines] == [("2.50", 1)]
         assert (await hub.office.release(lease.id, "acme")).state == "released"
         assert isinstance(await refusal_in(hub.office.release("nowhere~1", "acme")), NotFound)
 

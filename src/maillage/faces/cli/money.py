@@ -130,6 +130,12 @@ def _print_invoice(one: dict[str, Any]) -> None:
     ]
     columns = ("lease", "class", "state", "needs", "hours", "an hour", "amount", "credit")
     show.print_table(columns, rows, ("hours", "an hour", "amount", "credit"), "Nothing is owed.")
+    once = [
+        (line["lease"], each["line"], each["at"], each["amount"]) for line in one["lines"] for each in line["charges"]
+    ]
+    if once:
+        show.say("")
+        show.print_table(("lease", "of the amount, charged once for", "at", "amount "), once, right=("amount ",))
     measured = [(line["lease"], show.needs_text(line["measured"])) for line in one["lines"] if line["measured"]]
     if measured:
         show.say("")

@@ -35,8 +35,8 @@ class RoofRecords(Protocol):
         """Whether it was there."""
         ...
 
-    def put_population(self, population: StoredPopulation) -> None:
-        """In the place of the one that was."""
+    def put_population(self, population: StoredPopulation) -> int:
+        """In the place of the one that was; the revision it has now, one more than that one's, whatever it says."""
         ...
 
     def population(self) -> StoredPopulation | None: ...
