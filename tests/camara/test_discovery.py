@@ -31,6 +31,14 @@ def test_the_closest_zone_is_the_nearest_store_by_either_address(world: World) -
         }
 
 
+def test_what_the_best_was_chosen_by_is_told_in_a_header(world: World) -> None:
+    closest = world.call(SIMPLE, "POST", CLOSEST, {"device": world.device()})
+    assert closest.headers["Maillage-Path"] == 'distance; reason="no roof serves the device"'
+    assert optimal(world, world.profile()).headers["Maillage-Path"] == closest.headers["Maillage-Path"]
+    unknown = world.call(SIMPLE, "POST", CLOSEST, {"device": world.device(UNKNOWN)})
+    assert "Maillage-Path" not in unknown.headers
+
+
 def test_of_several_identifiers_the_one_that_was_used_is_told(world: World) -> None:
     body = {"device": {"phoneNumber": "+123456789", **world.device(), "ipv6Address": IPV6}}
     assert world.call(SIMPLE, "POST", CLOSEST, body).json()["device"] == world.device()

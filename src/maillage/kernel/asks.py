@@ -12,12 +12,16 @@ DEFAULT_LIMIT, LIMIT_MAX = 5, 100
 
 
 class Near(msgspec.Struct, frozen=True):
-    """A place (WGS84 degrees) and how far from it a site may be; the tighter of km and ms holds."""
+    """A place (WGS84 degrees) and how far from it a site may be; the tighter of km and ms holds.
+
+    ``device`` is the IP address of the device that is there: within that reach the site that serves it comes first.
+    """
 
     lat: float
     lon: float
     within_km: float | None = None
     within_ms: float | None = None
+    device: str | None = None
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):

@@ -15,8 +15,10 @@ from maillage.kernel.capacity import PoolPlan
 from maillage.kernel.errors import Invalid
 from maillage.kernel.latency import RoundTrip
 from maillage.kernel.leases import Lease, LeaseClass, LeaseState, charge_micro
+from maillage.kernel.network_paths import Path
 from maillage.kernel.policy import Policy
 from maillage.kernel.pools import Pool
+from maillage.kernel.prefixes import address_of
 from maillage.kernel.quantities import from_micro, from_thousandths, to_micro, to_thousandths
 from maillage.kernel.sites import AttributeValue, check_position, store_of
 from maillage.kernel.times import FOREVER, HORIZON_S, format_end, format_time, parse_time
@@ -34,13 +36,17 @@ SiteIds = Annotated[
 ]
 
 
+DeviceAddress = Annotated[str, Meta(max_length=64, description="The device's IP address.", examples=["203.0.113.7"])]
+
+
 class NearDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A place in WGS84 degrees, and how far from it a site may be."""
+    """A place in WGS84 degrees, and how far from it a site may be. A site whose roof serves the device comes first."""
 
     lat: Annotated[float, Meta(ge=-90, le=90)]
     lon: Annotated[float, Meta(ge=-180, le=180)]
     within_km: Annotated[float, Meta(ge=0, le=20_100)] | None = None
     within_ms: Annotated[float, Meta(ge=0, le=10_000)] | None = None
+    device: DeviceAddress | UnsetType | None = UNSET
 
 
 class AskDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"lease_class": "class"}):
@@ -96,7 +102,8 @@ class LeasesGrantedDocument(msgspec.Struct, frozen=True):
 
 
 class OfferDocument(msgspec.Struct, frozen=True):
-    """A site that could meet the ask as of the list's ``as_of``: a hint, never a promise."""
+    """A site that could meet the ask as of the list's ``as_of``: a hint, never a promise. ``path`` is there where the
+    ask named a device."""
 
     site: str
     name: str
@@ -105,10 +112,12 @@ class OfferDocument(msgspec.Struct, frozen=True):
     distance_km: float | None
     round_trip: RoundTrip | None
     price: LeasePrice
+    path: Path | UnsetType = UNSET
 
 
 class OffersDocument(msgspec.Struct, frozen=True):
-    """Offers, nearest first, and why nearer sites were passed over."""
+    """Offers, nearest first, and why nearer sites were passed over. Before the nearest comes the one that serves the
+    device which the ask named, where it can meet the ask."""
 
     as_of: str
     offers: list[OfferDocument]
@@ -190,7 +199,8 @@ def ask_of(document: AskDocument, policy: Policy) -> Ask:
     if document.near is not None:
         place = document.near
         check_position(place.lat, place.lon)
-        near = Near(place.lat, place.lon, place.within_km, place.within_ms)
+        device = _device(place.device) if isinstance(place.device, str) else None
+        near = Near(place.lat, place.lon, place.within_km, place.within_ms, device)
     return Ask(
         needs,
         None if document.start is None else parse_time(document.start, "start"),
@@ -205,6 +215,13 @@ def ask_of(document: AskDocument, policy: Policy) -> Ask:
         count,
         None if sites is None else tuple(sites),
     )
+
+
+def _device(text: str) -> str:
+    try:
+        return str(address_of(text))
+    except ValueError:
+        raise Invalid("near.device", f"{text[:64]!r} is no IP address such as 203.0.113.7 or 2001:db8::7") from None
 
 
 def plan_of(kind: str, document: CapacityPlanDocument, now: int) -> PoolPlan:

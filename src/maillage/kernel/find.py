@@ -15,9 +15,11 @@ from maillage.kernel.bounds import Bounds
 from maillage.kernel.events import Expired, Reclaimed, Released, Resized, SiteSet, Voided
 from maillage.kernel.geo import SiteIndex, km_of_chord, unit_vector
 from maillage.kernel.ledger import Ledger
+from maillage.kernel.network_paths import NetworkPaths
 from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Committed
 from maillage.kernel.search import FIRST_LOOK, Found, Match, Search
+from maillage.kernel.sites import HOLDING, store_of
 
 
 class Finder:
@@ -33,7 +35,9 @@ class Finder:
         self.shut = shut
         self.ledger: Ledger | None = None
         self.ids: list[str] = []
+        self.paths = NetworkPaths()
         self._numbers: dict[str, int] = {}
+        self._held: dict[str, list[int]] = {}
         self.index = SiteIndex([], [])
         self.bounds = Bounds(self.index.vectors, self._most_room)
 
@@ -56,6 +60,8 @@ class Finder:
     def find(self, ask: Ask, now: int) -> Found:
         """Up to ``ask.limit`` matches near the ask's place."""
         search = Search(self, self._fresh_ledger(), ask, now)
+        if search.look_at_serving():
+            return search.found
         if search.is_sparse or not search.look_at_nearest():
             search.look_at_masked()
         else:
@@ -71,6 +77,8 @@ class Finder:
             k = FIRST_LOOK * max(ask.limit for ask in asks) + 1
             chords, numbers = self.index.nearest(np.array([search.vector for search in searches]), k)
             for search, row, ids in zip(searches, chords.tolist(), numbers.tolist(), strict=True):
+                if search.look_at_serving():
+                    continue
                 if search.is_sparse or not search.look_at(row, ids):
                     search.look_at_masked()
         return [search.found for search in searches]
@@ -82,12 +90,21 @@ class Finder:
         pairs = zip(chords.tolist(), numbers.tolist(), strict=True)
         return [Match(self.ids[number], km_of_chord(chord)) for chord, number in pairs if number < self.index.count]
 
+    def numbers_of(self, store: str) -> list[int]:
+        """The store's own number and then those of what hubs hold there; none where the ledger has no such store."""
+        own = self._numbers.get(store)
+        return [] if own is None else [own, *self._held.get(store, ())]
+
     def _fresh_ledger(self) -> Ledger:
         ledger = self._source()
         if ledger is not self.ledger:
             sites = ledger.sites.values()
             self.ids = [site.id for site in sites]
             self._numbers = {name: number for number, name in enumerate(self.ids)}
+            self._held = {}
+            for number, name in enumerate(self.ids):
+                if HOLDING in name:
+                    self._held.setdefault(store_of(name), []).append(number)
             self.index = SiteIndex([site.lat for site in sites], [site.lon for site in sites])
             self.bounds = Bounds(self.index.vectors, self._most_room)
             self.ledger = ledger

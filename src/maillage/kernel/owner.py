@@ -17,7 +17,7 @@ from maillage.kernel.documents import (
 )
 from maillage.kernel.errors import Invalid, NoCapacity, NoticeTooShort, PriceAboveCap, Refusal
 from maillage.kernel.events import Event
-from maillage.kernel.find import Finder, Found
+from maillage.kernel.find import Finder
 from maillage.kernel.grants import Order, grant, grant_all, remembered
 from maillage.kernel.leases import Lease
 from maillage.kernel.moves import charge, confirm, extend, measure, release, void
@@ -27,6 +27,7 @@ from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Clock
 from maillage.kernel.readings import shown, unit_of
 from maillage.kernel.scribe import Scribe, View
+from maillage.kernel.search import Found
 from maillage.kernel.sites import Site
 from maillage.kernel.times import DAY_S
 from maillage.kernel.writer import Writer

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from maillage.kernel.asks import Ask, Near
 from maillage.kernel.billing import Invoice, UsageLine, invoice, usage_line
@@ -101,7 +102,8 @@ class Readings(ABC):
         return await self.read(read)
 
     def offers(self, ask: Ask) -> OffersDocument:
-        """Sites that could meet the ask now, nearest first; a hint that is not kept for anybody."""
+        """Sites that could meet the ask now, the one that serves the device first, then the nearest; a hint that is not
+        kept for anybody."""
         view = self.glance()
         ledger, now, pricing = view.ledger, view.now, view.policy.pricing
         if ask.sites is not None:
@@ -122,7 +124,8 @@ class Readings(ABC):
             per_hour = pricing.per_hour(ask.needs, ask.cls, site, pools, start, end)
             price = price_document(per_hour, start, end, pricing.book.currency)
             km, trip = round(match.distance_km, 3), estimate(match.distance_km)
-            offers.append(OfferDocument(store_of(site.id), site.name, site.lat, site.lon, km, trip, price))
+            path = UNSET if found.routed is None else found.routed.path(site.id)
+            offers.append(OfferDocument(store_of(site.id), site.name, site.lat, site.lon, km, trip, price, path))
         return OffersDocument(format_time(now), offers, found.passed_over)
 
     async def get_site(self, site_id: str) -> Site:

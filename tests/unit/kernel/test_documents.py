@@ -185,6 +185,36 @@ def test_the_digest_of_a_body_is_what_it_was_in_version_0_1() -> None:
     assert digest_of(msgspec.json.decode(body, type=AskDocument)) == "a2ba775b08c76f121e80d1b7"
 
 
+def test_the_digest_of_a_body_near_a_place_is_what_it_was_before_devices_could_be_named() -> None:
+    body = b'{"needs": {"cpu": 4}, "near": {"lat": 36.37, "lon": -94.21, "within_km": 25}}'
+    plain = msgspec.json.decode(body, type=AskDocument)
+    assert digest_of(plain) == "60e234c171799be4778d6c7f"
+    named = msgspec.json.decode(body.replace(b"25", b'25, "device": "10.40.1.7"'), type=AskDocument)
+    assert digest_of(named) != digest_of(plain)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:DB8:0::7", "2001:db8::7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        (None, None),
+    ],
+)
+def test_a_device_is_an_address_of_either_version(given: str | None, meant: str | None) -> None:
+    asked = ask_of(document(site=None, near={"lat": 36, "lon": -94, "device": given}), POLICY)
+    assert asked.near is not None and asked.near.device == meant
+
+
+@pytest.mark.parametrize("device", ["", "here", "203.0.113.0/24", "203.0.113.07", "203.0.113.7:80", "fe80::1%eth0"])
+def test_a_device_that_is_no_address_is_refused(device: str) -> None:
+    asked = document(site=None, near={"lat": 36, "lon": -94, "device": device})
+    refused = refusal_of(lambda: ask_of(asked, POLICY))
+    assert isinstance(refused, Invalid)
+    assert refused.extra["field"] == "near.device"
+
+
 def test_an_ask_for_several_sites_by_name_or_near_a_place() -> None:
     named = ask_of(document(site=None, sites=["b", "a"]), POLICY)
     assert (named.site, named.sites, named.count, named.asks_for_several) == (None, ("b", "a"), None, True)

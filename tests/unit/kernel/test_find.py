@@ -9,10 +9,11 @@ import pytest
 
 from maillage.kernel.asks import Ask, Near
 from maillage.kernel.errors import Invalid
-from maillage.kernel.find import Finder, Found
+from maillage.kernel.find import Finder
 from maillage.kernel.latency import estimate, reach_km
 from maillage.kernel.leases import Lease, charge_micro
 from maillage.kernel.prices import PriceBook, PriceEntry
+from maillage.kernel.search import Found
 from maillage.kernel.times import DAY_S, FOREVER, HOUR_S
 from tests.kernel_world import NOW, World, ask_for
 

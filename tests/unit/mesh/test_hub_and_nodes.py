@@ -2,6 +2,8 @@
 
 import asyncio
 
+import msgspec
+
 from maillage.kernel.asks import Near
 from maillage.kernel.errors import KeyReused, NoCapacity, NotFound, SiteUnreachable
 from maillage.kernel.readings import LeaseFilter
@@ -184,5 +186,25 @@ def test_a_node_that_replaces_a_dead_one_gets_the_past_of_its_sites_back(world: 
         assert (await hub.office.release(lease.id, "acme")).state == "released"
         await world.settled()
         assert hub.events_of("wm-1") == fresh.events
+
+    world.run(test)
+
+
+def test_an_ask_for_a_device_goes_to_the_store_whose_roof_serves_it(world: MeshWorld) -> None:
+    async def test(world: MeshWorld) -> None:
+        hub = await world.hub()
+        await world.node("n1", ["wm-1", "wm-2"], cpu=4)
+        serving = await world.node("n2", ["wm-3"], cpu=4)
+        hub.hub.finder.paths.replace([("10.40.0.0/16", "wm-3")])
+        near = msgspec.structs.replace(NEAR_1, device="10.40.1.7")
+        lease = await hub.office.lease("acme", ask_for({"cpu": 3}, None, END, near=near), "k", "d")
+        assert lease.site == "wm-3"
+        assert serving.keeper.ledger.leases[lease.id].tenant == "acme"
+        several = msgspec.structs.replace(ask_for({"cpu": 1}, None, END, near=near), count=2)
+        both = await hub.office.lease_all("acme", several, None, None)
+        assert {lease.site for lease in both} == {"wm-3", "wm-1"}
+        await world.settled()
+        lease = await hub.office.lease("acme", ask_for({"cpu": 1}, None, END, near=near), None, None)
+        assert lease.site == "wm-1", "the store that serves the device is full"
 
     world.run(test)

@@ -53,6 +53,10 @@ WithinKm = Annotated[
 WithinMs = Annotated[
     float | None, Bounded("--within-ms", "Not further from the place, as a round trip.", min=0, metavar="MS")
 ]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="IP", help="The device at the place: the site whose roof serves it comes first."),
+]
 Hours = Annotated[float | None, Bounded("--hours", "For so long, instead of an end.", metavar="N")]
 Class = Annotated[LeaseClass, typer.Option("--class", help="house before firm before spot.")]
 MaxPrice = Annotated[
@@ -72,6 +76,7 @@ def find(
     site: AskSite = None,
     within_km: WithinKm = None,
     within_ms: WithinMs = None,
+    device: Device = None,
     start: Start = None,
     end: End = None,
     hours: Hours = None,
@@ -83,7 +88,7 @@ def find(
 ) -> None:
     """Who could meet an ask now: a hint, never a promise."""
     sites = [] if site is None else [site]
-    ask = _ask(need, near, sites, within_km, within_ms, start, end, hours, lease_class, max_price, attribute)
+    ask = _ask(need, near, sites, within_km, within_ms, device, start, end, hours, lease_class, max_price, attribute)
     with Api() as api:
         answer = api.call("POST", path("offers"), json={**ask, "limit": limit})
     show.emit(answer, as_json, _print_offers)
@@ -97,6 +102,7 @@ def create(
     count: Count = None,
     within_km: WithinKm = None,
     within_ms: WithinMs = None,
+    device: Device = None,
     start: Start = None,
     end: End = None,
     hours: Hours = None,
@@ -114,7 +120,8 @@ def create(
 
     Without --end or --hours it runs until released.
     """
-    ask = _ask(need, near, site or [], within_km, within_ms, start, end, hours, lease_class, max_price, attribute)
+    place = near, site or [], within_km, within_ms, device
+    ask = _ask(need, *place, start, end, hours, lease_class, max_price, attribute)
     if count is not None:
         if near is None:
             raise typer.BadParameter(
@@ -193,6 +200,7 @@ def _ask(
     sites: list[str],
     within_km: float | None,
     within_ms: float | None,
+    device: str | None,
     start: str | None,
     end: str | None,
     hours: float | None,
@@ -205,8 +213,10 @@ def _ask(
         raise typer.BadParameter("say either --near a place or --site, one of them", param_hint="'--near'")
     if len(set(sites)) < len(sites):
         raise typer.BadParameter("names a site twice; it gives one lease", param_hint="'--site'")
-    if near is None and (within_km is not None or within_ms is not None):
-        raise typer.BadParameter("--within-km and --within-ms go with --near", param_hint="'--site'")
+    about = {"within_km": within_km, "within_ms": within_ms, "device": device}
+    said = {name: value for name, value in about.items() if value is not None}
+    if near is None and said:
+        raise typer.BadParameter("--within-km, --within-ms and --device go with --near", param_hint="'--site'")
     if hours is not None and end is not None:
         raise typer.BadParameter("give either --end or --hours", param_hint="'--hours'")
     if hours is not None and not 0 < hours <= HOURS_MAX:
@@ -214,8 +224,7 @@ def _ask(
     ask: dict[str, Any] = {"needs": parse_needs(need), "class": lease_class}
     if near is not None:
         lat, lon = parse_place(near)
-        within = {"within_km": within_km, "within_ms": within_ms}
-        ask["near"] = {"lat": lat, "lon": lon, **{name: far for name, far in within.items() if far is not None}}
+        ask["near"] = {"lat": lat, "lon": lon, **said}
     more = {
         "site": sites[0] if len(sites) == 1 else None,
         "sites": sites if len(sites) > 1 else None,
@@ -239,6 +248,7 @@ def _end(start: str | None, hours: float) -> str:
 
 def _print_offers(answer: dict[str, Any]) -> None:
     rows = []
+    routed = any("path" in offer for offer in answer["offers"][:1])
     for offer in answer["offers"]:
         km, trip = offer["distance_km"], offer["round_trip"]
         rows.append(
@@ -250,10 +260,13 @@ def _print_offers(answer: dict[str, Any]) -> None:
                 offer["price"]["per_hour"],
                 offer["price"]["amount"],
                 offer["price"]["currency"],
+                *((offer["path"]["basis"],) if routed else ()),
             )
         )
-    columns = ("site", "name", "km", "round trip ms", "an hour", "in all", "")
+    columns = ("site", "name", "km", "round trip ms", "an hour", "in all", "", *(("path",) if routed else ()))
     show.print_table(columns, rows, ("km", "an hour", "in all"), "No site can meet this ask.")
+    if routed:
+        show.say(f"path: {answer['offers'][0]['path']['reason']}", "dim")
     if answer["passed_over"]:
         show.say(f"passed over: {counts(answer['passed_over'])}", "dim")
     show.note(f"As of {answer['as_of']}: a hint that nobody keeps for you; 'maillage lease create' makes it yours.")

@@ -77,6 +77,7 @@ def test_help_loads_nothing_heavy() -> None:
         "find --need cpu --near 1,2",
         "find --need cpu=1 --near 1,2 --site bv-1",
         "find --need cpu=1 --site bv-1 --within-km 5",
+        "find --need cpu=1 --site bv-1 --device 10.40.1.7",
         "find --need cpu=1 --near 1,2 --within-km inf",
         "find --need cpu=1 --near 1,2 --hours 0",
         "find --need cpu=1 --near 1,2 --hours 1 --end 2026-12-01T08:00:00Z",
@@ -156,7 +157,9 @@ def test_answers_are_tables_for_people(folder: Path) -> None:
     found = ok("find", *ask)
     assert "bv-1" in found and "modelled" in found and "1 no_pool:cpu" in found
     assert "No site can meet this ask." in ok("find", "--need", "cpu=99", "--near", "36.37,-94.21")
-    lease = json.loads(ok("lease", "create", *ask, "--json"))["id"]
+    assert "distance" not in found and "path: no roof serves 10.40.1.7" in ok("find", *ask, "--device", "10.40.1.7")
+    assert "near.device" in run("find", *ask, "--device", "here").output
+    lease = json.loads(ok("lease", "create", *ask, "--device", "10.40.1.7", "--json"))["id"]
     assert "cpu 8" in ok("lease", "show", lease)
     assert "confirmed" in ok("lease", "list", "--state", "confirmed")
     assert "No leases." in ok("lease", "list", "--state", "expired")

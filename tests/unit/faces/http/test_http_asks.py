@@ -175,3 +175,52 @@ def test_an_offer_is_a_hint_with_its_time_its_distance_and_its_price(api: Api) -
 def test_where_nobody_can_meet_an_ask_the_offers_say_why(api: Api) -> None:
     answer = api.ok("POST", "/v1/offers", ask(cpu=9, near={"lat": 36.4, "lon": -94.21}) | {"site": None})
     assert answer["offers"] == [] and sum(answer["passed_over"].values()) == 1
+
+
+DEVICE, RANGE = "10.40.1.7", "10.40.0.0/16"
+
+
+def near(device: str | None = DEVICE, **more: Any) -> dict[str, Any]:
+    """An ask near wm-1 for the device, and the two stores further on."""
+    place = {"lat": 36.37, "lon": -94.21, **({} if device is None else {"device": device})}
+    return ask(near=place, **more) | {"site": None}
+
+
+@pytest.fixture
+def served(api: Api) -> Api:
+    """wm-2 and wm-3 further on; the roof of wm-3 serves the device."""
+    api.site("wm-2", 36.57, cpu=8)
+    api.site("wm-3", 36.77, cpu=8)
+    api.chain.paths.replace([(RANGE, "wm-3")])
+    return api
+
+
+def test_offers_say_by_which_path_a_site_was_chosen_where_the_ask_names_a_device(served: Api) -> None:
+    offers = served.ok("POST", "/v1/offers", near())["offers"]
+    assert [offer["site"] for offer in offers] == ["wm-3", "wm-1", "wm-2"]
+    assert offers[0]["path"] == {"basis": "network", "reason": f"{RANGE} breaks out at the roof of wm-3"}
+    assert {offer["path"]["basis"] for offer in offers[1:]} == {"distance"}
+    assert offers[0]["round_trip"]["ms"] > offers[1]["round_trip"]["ms"], "that is an estimate by distance all the same"
+    stranger = served.ok("POST", "/v1/offers", near("203.0.113.7"))["offers"]
+    assert stranger[0]["site"] == "wm-1"
+    assert stranger[0]["path"] == {"basis": "distance", "reason": "no roof serves 203.0.113.7"}
+    assert all("path" not in offer for offer in served.ok("POST", "/v1/offers", near(None))["offers"])
+
+
+def test_a_lease_for_a_device_goes_to_the_store_that_serves_it_and_on_from_there(served: Api) -> None:
+    granted = [served.ok("POST", "/v1/leases", near(cpu=4))["site"] for _ in range(3)]
+    assert granted == ["wm-3", "wm-3", "wm-1"]
+    passed = served.ok("POST", "/v1/offers", near())["offers"][0]["path"]
+    assert passed["reason"] == f"wm-3, whose roof serves {RANGE}, is passed over: full:cpu"
+
+
+def test_leases_in_a_batch_and_at_several_sites_begin_at_the_store_that_serves_the_device(served: Api) -> None:
+    batch = served.ok("POST", "/v1/leases/batch", {"leases": [near(), near(None), near("203.0.113.7")]})
+    assert [result["lease"]["site"] for result in batch["results"]] == ["wm-3", "wm-1", "wm-1"]
+    several = served.ok("POST", "/v1/leases", near(count=2))["leases"]
+    assert [lease["site"] for lease in several] == ["wm-3", "wm-1"]
+
+
+@pytest.mark.parametrize("path", ASKED_AT)
+def test_a_device_that_is_no_address_is_refused_by_its_field(refusing: Api, path: str) -> None:
+    assert assert_problem(refusing.call("POST", path, near("here")), 422, "invalid")["field"] == "near.device"

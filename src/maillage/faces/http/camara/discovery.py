@@ -1,12 +1,19 @@
 """Simple Edge Discovery, Optimal Edge Discovery, Application Endpoint Discovery."""
 
 from maillage.faces.http.camara.calls import Api, Call, Operation, Reply
-from maillage.services.compute.camara.discovery import ClosestRequest, OptimalRequest
+from maillage.services.compute.camara.discovery import ClosestRequest, Discovered, OptimalRequest
 from maillage.services.compute.camara.endpoints import EndpointsRequest
+
+PATH = "maillage-path"
+"""What the best was chosen by. CAMARA's bodies have no place for it."""
+
+
+def _reply(found: Discovered) -> Reply:
+    return Reply(200, found.document, ((PATH, found.path),))
 
 
 async def _closest(call: Call) -> Reply:
-    return Reply(200, call.camara.discovery.closest(call.body, call.principal.device))
+    return _reply(call.camara.discovery.closest(call.body, call.principal.device))
 
 
 async def _regions(call: Call) -> Reply:
@@ -14,12 +21,12 @@ async def _regions(call: Call) -> Reply:
 
 
 async def _optimal(call: Call) -> Reply:
-    return Reply(200, await call.camara.discovery.optimal(call.body, call.principal.sees, call.principal.device))
+    return _reply(await call.camara.discovery.optimal(call.body, call.principal.sees, call.principal.device))
 
 
 async def _endpoints(call: Call) -> Reply:
     caller = call.principal
-    return Reply(200, await call.camara.endpoints.optimal(call.body, caller.sees, caller.device, call.access))
+    return _reply(await call.camara.endpoints.optimal(call.body, caller.sees, caller.device, call.access))
 
 
 SIMPLE = Api(

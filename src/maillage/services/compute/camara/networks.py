@@ -7,11 +7,11 @@ without a position is known and has no edge service.
 
 import csv
 import io
-from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 
 from maillage.kernel.errors import Invalid
 from maillage.kernel.files import open_data_file
+from maillage.kernel.prefixes import Prefixes
 from maillage.kernel.sites import check_position
 
 HEADER = ["network", "lat", "lon"]
@@ -19,37 +19,8 @@ Position = tuple[float, float]
 """WGS84 degrees."""
 
 
-class NoSuchNetwork(LookupError):
-    """The table does not have the address."""
-
-
-class Networks:
-    """By version and length of the prefix, longest first; the longest that has an address wins."""
-
-    def __init__(self) -> None:
-        self._lengths: dict[int, list[int]] = {4: [], 6: []}
-        self._positions: dict[tuple[int, int, int], Position | None] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._positions)
-
-    def add(self, network: str, position: Position | None) -> None:
-        """ValueError where it is none, or has bits beyond its prefix."""
-        known = ip_network(network)
-        self._positions[known.version, known.prefixlen, int(known.network_address)] = position
-        lengths = self._lengths[known.version]
-        if known.prefixlen not in lengths:
-            lengths.append(known.prefixlen)
-            lengths.sort(reverse=True)
-
-    def position(self, address: IPv4Address | IPv6Address) -> Position | None:
-        """Where a device with this address is; None where it is known to be out of the edge's reach."""
-        bits, number = address.max_prefixlen, int(address)
-        for length in self._lengths[address.version]:
-            key = address.version, length, number >> (bits - length) << (bits - length)
-            if key in self._positions:
-                return self._positions[key]
-        raise NoSuchNetwork(address)
+Networks = Prefixes[Position | None]
+"""None is for devices that are known to be out of the edge's reach."""
 
 
 def read_networks(path: Path) -> Networks:

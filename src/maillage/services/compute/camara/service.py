@@ -45,11 +45,11 @@ class Camara:
             raise Invalid("provider", f"{provider[:70]!r}: {told}")
         self.zones = Zones(office, provider)
         self.profiles = Profiles(records, clock)
-        self.discovery = Discovery(self.zones, networks, self.profiles)
+        self.discovery = Discovery(self.zones, networks, office.finder.paths, self.profiles)
         self.apps = Apps(records, catalogue, clock)
         self.instances = Instances(records, self.apps, self.zones, office, deployments, clock)
         self.deployments = Deployments(records, self.apps, self.zones, self.instances, clock)
-        self.endpoints = Endpoints(records, self.discovery, self.apps, self.instances, self.zones)
+        self.endpoints = Endpoints(records, self.discovery, self.apps, self.instances)
         self.callbacks = Callbacks(records, sender, self._described, clock, allow_local)
 
     async def _described(self, subject: Subject, subject_id: str) -> dict[str, Any] | None:

@@ -1,61 +1,25 @@
 """Where devices are, by the operator's table, and where images are, by their paths."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from maillage.kernel.errors import Invalid
 from maillage.services.compute.camara.faults import Fault
 from maillage.services.compute.camara.manifest import AppRepo, Source, source_of
-from maillage.services.compute.camara.networks import Networks, NoSuchNetwork, read_networks
+from maillage.services.compute.camara.networks import read_networks
 
 DIGEST = "sha256:" + "a" * 64
-
-
-def test_the_longest_prefix_wins() -> None:
-    networks = Networks()
-    for network, position in (("10.0.0.0/8", (1.0, 1.0)), ("10.1.0.0/16", (2.0, 2.0)), ("10.1.2.3/32", None)):
-        networks.add(network, position)
-    assert networks.position(ip_address("10.9.9.9")) == (1.0, 1.0)
-    assert networks.position(ip_address("10.1.9.9")) == (2.0, 2.0)
-    assert networks.position(ip_address("10.1.2.3")) is None
-    for elsewhere in ("11.0.0.1", "::10.1.9.9"):
-        with pytest.raises(NoSuchNetwork):
-            networks.position(ip_address(elsewhere))
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 255), st.integers(0, 8)), max_size=12),
-    st.integers(0, 255),
-    st.sampled_from([IPv4Address, IPv6Address]),
-)
-def test_the_table_finds_what_looking_at_every_line_finds(
-    lines: list[tuple[int, int]], last: int, make: type[IPv4Address | IPv6Address]
-) -> None:
-    """Among the last eight bits of an address, where there are few enough to meet."""
-    networks, kept, bits = Networks(), {}, make(0).max_prefixlen
-    for number, (address, length) in enumerate(lines):
-        network = ip_network(f"{make(address)}/{bits - 8 + length}", strict=False)
-        networks.add(str(network), (float(number), 0.0))
-        kept[network] = (float(number), 0.0)
-    fitting = [network for network in kept if make(last) in network]
-    if fitting:
-        assert networks.position(make(last)) == kept[max(fitting, key=lambda network: network.prefixlen)]
-    else:
-        with pytest.raises(NoSuchNetwork):
-            networks.position(make(last))
 
 
 def test_a_table_is_read_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "networks.csv"
     file.write_text("network,lat,lon\n198.51.100.0/24, 36.4, -94.2\n\n2001:db8::/32,,\n", "utf-8")
     networks = read_networks(file)
-    assert networks.position(ip_address("198.51.100.77")) == (36.4, -94.2)
-    assert networks.position(ip_address("2001:db8::1")) is None
+    assert networks.longest(ip_address("198.51.100.77")) == (36.4, -94.2)
+    assert networks.longest(ip_address("2001:db8::1")) is None
 
 
 @pytest.mark.parametrize(
