@@ -41,7 +41,7 @@ def picture(path: Path, title: str, points: Sequence[Point], start: int, end: in
         return HEIGHT - _BOTTOM - (value - bottom) / (top - bottom) * (HEIGHT - _TOP - _BOTTOM)
 
     canvas.text((_LEFT, 10), title, fill=_INK, font=font)
-    for value in _levels(bottom, top):
+    for value in levels(bottom, top):
         canvas.line([(_LEFT, y(value)), (WIDTH - _RIGHT, y(value))], fill=_GRID)
         canvas.text((_LEFT - 8, y(value)), f"{value:g}", fill=_INK, font=font, anchor="rm")
     tick_s = next((each for each in _TICKS_S if (end - start) / each <= _TICKS), _TICKS_S[-1])
@@ -66,7 +66,7 @@ def _range(points: Sequence[Point]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _levels(bottom: float, top: float) -> Iterator[float]:
+def levels(bottom: float, top: float) -> Iterator[float]:
     """Round values for the axis: some six, a step of 1, 2 or 5 times a power of ten apart."""
     rough = (top - bottom) / 6
     power = 10.0 ** math.floor(math.log10(rough))
