@@ -129,6 +129,22 @@ def test_what_is_charged_twice_for_the_same_is_found(journal: Journal) -> None:
     assert kinds(journal.check()) == ["money"]
 
 
+def test_a_lease_that_is_over_may_be_charged_what_is_still_owed(journal: Journal) -> None:
+    lease = journal.lease(end=OPEN)
+    journal.add("released", lease=lease, end=T, charge=0)
+    journal.add("charged", lease=lease, line="a fee", amount=7)
+    report = journal.check()
+    assert report.ok
+    assert report.charged_micro == {"acme": 7}
+
+
+def test_what_was_never_granted_and_what_is_elsewhere_is_charged_nothing(journal: Journal) -> None:
+    journal.site("wm-2")
+    journal.add("charged", on="wm-2", lease=journal.lease(), line="rent", amount=1)
+    journal.add("charged", lease="wm-1~99", line="rent", amount=1)
+    assert kinds(journal.check()) == ["state", "state"]
+
+
 def test_a_hold_is_charged_nothing(journal: Journal) -> None:
     journal.add("charged", lease=journal.lease(hold_until=T + 60), line="rent", amount=1)
     assert kinds(journal.check()) == ["state"]

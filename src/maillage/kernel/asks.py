@@ -30,8 +30,9 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     One of ``site``, ``sites`` and ``near`` is set; ``sites``, and ``near`` with a ``count``, ask for a lease at each of
     several sites or at none. ``max_price`` (micro-units) caps the whole amount of a lease with an end and
     the price an hour of an open one. ``agreed_per_hour`` (micro-units), which only the chain's own services set, is a
-    price that was agreed elsewhere and stands in the place of the price book's. ``hold_s`` makes the lease a hold that
-    must be confirmed in time.
+    price that was agreed elsewhere and stands in the place of the price book's; ``kept_by``, likewise, names what the
+    lease is a part of, so that the tenant can't give it back or prolong it by itself. ``hold_s`` makes the lease a hold
+    that must be confirmed in time.
     """
 
     needs: dict[str, int]
@@ -47,6 +48,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     count: int | None = None
     sites: tuple[str, ...] | None = None
     agreed_per_hour: int | None = None
+    kept_by: str = ""
 
     @property
     def asks_for_several(self) -> bool:

@@ -51,6 +51,7 @@ class Leased(_Event, tag="leased"):
     hold_until: int | None = None
     key: str | None = None
     digest: str | None = None
+    kept_by: str = ""
 
 
 class Confirmed(_Event, tag="confirmed"):

@@ -210,6 +210,7 @@ def _record(scribe: Scribe, order: Order, given: _Grant, key: str | None) -> Lea
             hold_until,
             key,
             order.digest,
+            ask.kept_by,
         )
     )
     return ledger.leases[lease_id]

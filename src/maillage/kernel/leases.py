@@ -16,7 +16,8 @@ class Lease(msgspec.Struct, array_like=True, gc=False):
 
     ``needs`` maps kinds to thousandths; ``start`` and ``end`` are seconds UTC, half-open, ``end`` FOREVER for an
     open lease and, once the lease is over, the instant it stopped (never before ``start``). ``per_hour`` is the price
-    in micro-units an hour, fixed at the grant. ``charge`` and ``credit`` are set when the lease is over.
+    in micro-units an hour, fixed at the grant. ``charge`` and ``credit`` are set when the lease is over. ``kept_by``
+    names what the lease is a part of, such as a roof lease: the tenant does not move it by itself.
 
     Written as an array because snapshots hold millions; invisible to the garbage collector because it can't be part
     of a cycle.
@@ -35,6 +36,7 @@ class Lease(msgspec.Struct, array_like=True, gc=False):
     reason: str = ""
     charge: int = 0
     credit: int = 0
+    kept_by: str = ""
 
     @property
     def is_active(self) -> bool:

@@ -153,6 +153,7 @@ class Ledger:
             state,
             event.per_hour,
             event.hold_until,
+            kept_by=event.kept_by,
         )
         spot = event.cls == "spot"
         pools = self.pools[event.site]

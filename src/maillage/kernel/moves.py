@@ -13,6 +13,7 @@ from maillage.kernel.times import FOREVER, HORIZON_S, format_end, format_time
 
 METERS_MAX = 64
 LINE_MAX = 200
+CHARGED_IN: frozenset[str] = frozenset({"confirmed", "ended", "released", "reclaimed"})
 CHARGES_MAX = 2_000
 """One-off charges of a lease: those of 50 years, three a month."""
 ENDS_A_BATCH = 2_000
@@ -43,6 +44,7 @@ def extend(scribe: Scribe, lease_id: str, end: int, tenant: str | None) -> Lease
     if lease.end == end:
         return lease
     _require_active(scribe, lease, "extended")
+    _require_not_kept(lease, tenant, "extended")
     if end < lease.end:
         known = format_end(lease.end) or "none, as it is open"
         raise Invalid("end", f"is before the lease's end ({known}); release ends a lease early")
@@ -66,6 +68,7 @@ def release(scribe: Scribe, lease_id: str, tenant: str | None) -> Lease:
     if lease.state == "released":
         return lease
     _require_active(scribe, lease, "released")
+    _require_not_kept(lease, tenant, "released")
     if tenant is None and lease.tenant.startswith(HOLDING):
         raise LeaseState(
             f"lease {lease.id} is what hub {lease.tenant[1:]} may sell while {lease.site} is out of reach; without an "
@@ -112,8 +115,8 @@ def measure(scribe: Scribe, lease_id: str, meters: dict[str, int]) -> Lease:
 
 
 def charge(scribe: Scribe, lease_id: str, line: str, amount: int) -> Lease:
-    """Have a confirmed lease cost so many micro-units once, for what ``line`` says. Twice is the same as once; the same
-    line for another amount is refused."""
+    """Have a lease cost so many micro-units once, for what ``line`` says, from its confirmation on and also once it is
+    over. Twice is the same as once; the same line for another amount is refused."""
     lease = find_lease(scribe, lease_id, None)
     if problem := charge_problem(line, amount):
         raise Invalid("charge", problem)
@@ -122,9 +125,8 @@ def charge(scribe: Scribe, lease_id: str, line: str, amount: int) -> Lease:
         if known[line].amount != amount:
             raise Invalid("amount", f"lease {lease_id} was charged another amount for {line!r}")
         return lease
-    if lease.state == "held":
-        raise LeaseState(f"lease {lease_id} is held; confirm it first", lease=lease_id, state=lease.state)
-    _require_active(scribe, lease, "charged")
+    if lease.state not in CHARGED_IN:
+        raise LeaseState(f"lease {lease_id} is {lease.state} and can't be charged", lease=lease_id, state=lease.state)
     if len(known) >= CHARGES_MAX:
         raise Invalid("line", f"a lease has at most {CHARGES_MAX} charges")
     scribe.record(Charged(lease.site, scribe.ledger.next_seq(lease.site), scribe.now, lease.id, line, amount))
@@ -156,6 +158,16 @@ def end_leases(scribe: Scribe) -> None:
         if lease.state == "confirmed" and lease.end <= scribe.now:
             charge = charge_micro(lease.per_hour, lease.end - lease.start)
             scribe.record(Ended(lease.site, ledger.next_seq(lease.site), scribe.now, lease.id, charge))
+
+
+def _require_not_kept(lease: Lease, tenant: str | None, step: str) -> None:
+    if lease.kept_by and tenant is not None:
+        raise LeaseState(
+            f"lease {lease.id} is a part of {lease.kept_by} and is {step} with that only",
+            lease=lease.id,
+            state=lease.state,
+            kept_by=lease.kept_by,
+        )
 
 
 def _require_active(scribe: Scribe, lease: Lease, step: str) -> None:

@@ -26,6 +26,8 @@ def check_ask(ask: Ask, site: str) -> None:
         raise Invalid("ask.max_price", f"goes from 0 to {MONEY_MAX}")
     if ask.agreed_per_hour is not None and not 0 <= ask.agreed_per_hour <= MONEY_MAX * MICRO:
         raise Invalid("ask.agreed_per_hour", f"goes from 0 to {MONEY_MAX}")
+    if len(ask.kept_by) > TEXT_MAX or "\n" in ask.kept_by:
+        raise Invalid("ask.kept_by", f"has at most {TEXT_MAX} characters on one line")
     if ask.start is not None and not 0 <= ask.start <= LAST_S:
         raise Invalid("ask.start", "lies outside the years 1970 to 9999")
     check_end(ask.end, "ask.end")

@@ -28,7 +28,7 @@ from maillage.kernel.events import (
 from maillage.kernel.kinds import KIND_NAME
 from maillage.kernel.leases import ACTIVE, Lease
 from maillage.kernel.ledger import Ledger
-from maillage.kernel.moves import CHARGES_MAX, METERS_MAX, charge_problem
+from maillage.kernel.moves import CHARGED_IN, CHARGES_MAX, METERS_MAX, charge_problem
 from maillage.kernel.notices import note_problem
 from maillage.kernel.quantities import QUANTITY_MAX
 from maillage.kernel.sites import HOLDING, checked_site, store_of
@@ -47,7 +47,7 @@ _FROM: dict[type, frozenset[str]] = {
     Reclaimed: ACTIVE | {"reclaimed"},
     Ended: frozenset({"confirmed"}),
     Voided: ACTIVE | {"ended", "reclaimed"},
-    Charged: frozenset({"confirmed"}),
+    Charged: CHARGED_IN,
 }
 """From which states of a lease each step may come."""
 
@@ -167,7 +167,8 @@ def _lease_problem(ledger: Ledger, event: Leased) -> str:
         return "its times are out of range"
     if not (0 <= event.per_hour <= SUM_MAX and (event.hold_until is None or 0 <= event.hold_until <= LAST_S)):
         return "its price or its hold is out of range"
-    if not (_is_name(event.tenant) and all(text is None or _is_name(text, 0) for text in (event.key, event.digest))):
+    texts = (event.key, event.digest, event.kept_by)
+    if not (_is_name(event.tenant) and all(text is None or _is_name(text, 0) for text in texts)):
         return "its tenant or its key can't be"
     if not 1 <= len(event.needs) <= NEEDS_MAX:
         return f"a lease has 1 to {NEEDS_MAX} kinds"

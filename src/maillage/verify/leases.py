@@ -12,7 +12,7 @@ STEPS: dict[str, tuple[State, ...]] = {
     "expired": ("held",),
     "reclaimed": ("held", "confirmed", "reclaimed"),
     "ended": ("confirmed",),
-    "charged": ("confirmed",),
+    "charged": ("confirmed", "ended", "released", "reclaimed"),
     "voided": ("held", "confirmed", "ended", "reclaimed"),
 }
 """From which states each event may come."""

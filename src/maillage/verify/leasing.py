@@ -24,15 +24,23 @@ class _Displaced(NamedTuple):
     seq: int
 
 
+class _Over(NamedTuple):
+    """What stays of a lease that can't change any more."""
+
+    state: str
+    tenant: str
+
+
 class Leasing:
-    """All leases by id; those that can't change any more keep their state only, in ``over``. Those that ran their time
-    and have a key stay whole in ``lapsed``: the key may still be made void, and then they cost nothing."""
+    """All leases by id; those that can't change any more keep their state and tenant only, in ``over``. Those that ran
+    their time and have a key stay whole in ``lapsed``: the key may still be made void, and then they cost nothing."""
 
     def __init__(self, found: Findings, sites: Sites) -> None:
         self.found = found
         self.sites = sites
         self.leases: dict[str, Lease] = {}
-        self.over: dict[str, str] = {}
+        self.over: dict[str, _Over] = {}
+        self._overs: dict[_Over, _Over] = {}  # one each: there may be millions of leases
         self.lapsed: dict[str, Lease] = {}
         self.lines: set[tuple[str, str]] = set()  # (lease, line) of what was charged once
         self.keys: defaultdict[str, Keys] = defaultdict(Keys)  # by owner
@@ -123,7 +131,7 @@ class Leasing:
         """The lease of an event, if it is one of this site in a state from which the event may come."""
         lease_id, step = event["lease"], event["type"]
         lease = self.leases.get(lease_id) or (self.lapsed.get(lease_id) if step == "voided" else None)
-        state = self.over.get(lease_id) if lease is None else lease.state
+        state = lease.state if lease is not None else self._state_of(lease_id)
         if state is None:
             self.found.fault("state", f"{lease_id[:80]} is {step}, and was never granted")
         elif lease_id.rpartition("~")[0] != self.found.site:
@@ -133,6 +141,10 @@ class Leasing:
         else:
             return lease
         return None
+
+    def _state_of(self, lease_id: str) -> str | None:
+        over = self.over.get(lease_id)
+        return None if over is None else over.state
 
     def _confirmed(self, event: dict[str, Any]) -> None:
         lease = self._lease(event)
@@ -241,7 +253,8 @@ class Leasing:
         if lease.state != "reclaimed" or lease.end <= self.found.now:
             self.leases.pop(lease_id, None)
             self.lapsed.pop(lease_id, None)
-            self.over[lease_id] = lease.state
+            over = _Over(lease.state, lease.tenant)
+            self.over[lease_id] = self._overs.setdefault(over, over)
             if lease.state in ("ended", "reclaimed") and lease.key is not None:
                 self.lapsed[lease_id] = lease
 
@@ -272,12 +285,17 @@ class Leasing:
                 of_month[meter] = of_month.get(meter, 0) + amount
 
     def _charged(self, event: dict[str, Any]) -> None:
-        lease = self._lease(event)
+        lease_id, line = event["lease"], event["line"]
+        lease = self.leases.get(lease_id) or self.over.get(lease_id)
         if lease is None:
-            return
-        line = event["lease"], event["line"]
-        if line in self.lines:
-            self.found.fault("money", f"{event['lease']} is charged a second time for {event['line'][:80]!r}")
-        self.lines.add(line)
-        charged = self.found.report.charged_micro
-        charged[lease.tenant] = charged.get(lease.tenant, 0) + event["amount"]
+            self.found.fault("state", f"{lease_id[:80]} is charged, and was never granted")
+        elif lease_id.rpartition("~")[0] != self.found.site:
+            self.found.fault("state", f"{lease_id} is charged in the sequence of another site")
+        elif lease.state not in STEPS["charged"]:
+            self.found.fault("state", f"{lease_id} is charged, and is {lease.state}")
+        else:
+            if (lease_id, line) in self.lines:
+                self.found.fault("money", f"{lease_id} is charged a second time for {line[:80]!r}")
+            self.lines.add((lease_id, line))
+            charged = self.found.report.charged_micro
+            charged[lease.tenant] = charged.get(lease.tenant, 0) + event["amount"]

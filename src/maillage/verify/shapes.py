@@ -65,6 +65,7 @@ FIELDS: dict[str, dict[str, Field]] = {
         "hold_until": _or_absent(END),
         "key": _or_absent(TEXT),
         "digest": _or_absent(ANY_TEXT),
+        "kept_by": _or_absent(ANY_TEXT),
     },
     "confirmed": {"lease": TEXT},
     "extended": {"lease": TEXT, "end": END},

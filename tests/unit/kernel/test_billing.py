@@ -297,10 +297,28 @@ def test_what_is_charged_once_is_what_the_independent_reader_sums_up(charges: li
     assert billed == report.charged_micro.get("acme", 0) == sum(amount for _, amount in charges)
 
 
-def test_a_lease_that_is_not_in_force_is_charged_nothing(world: World) -> None:
-    held, over = world.hour({"cpu": 1}, hold_s=60), world.hour({"cpu": 1})
-    world.release(over)
-    for lease in (held, over):
+def test_a_lease_that_is_over_is_charged_what_is_still_owed(world: World) -> None:
+    lease = world.lease({"cpu": 1}, NOW, NOW + HOUR_S)
+    world.tick(HOUR_S)
+    world.charge(lease, "a fee", "5")
+    assert invoice_of(world, "2026-12").total == "5.37"
+
+
+def test_what_belongs_to_something_greater_is_not_the_tenant_s_to_give_back_or_prolong(world: World) -> None:
+    ask = msgspec.structs.replace(ask_for({"cpu": 1}, NOW, NOW + HOUR_S), kept_by="roof lease rl_1")
+    lease: Lease = world.do(lambda scribe: grant(scribe, Order("acme", ask, (SITE,))))
+    world.take_snapshot()
+    world.restart()
+    for move in (lambda: world.release(lease, "acme"), lambda: world.extend(lease, NOW + 2 * HOUR_S, "acme")):
+        with pytest.raises(LeaseState, match="a part of roof lease rl_1"):
+            move()
+    assert world.release(lease).state == "released"
+
+
+def test_a_lease_that_was_never_confirmed_is_charged_nothing(world: World) -> None:
+    held, forgotten = world.hour({"cpu": 1}, hold_s=60), world.hour({"cpu": 1}, hold_s=1)
+    world.tick(1)
+    for lease in (held, forgotten):
         with pytest.raises(LeaseState):
             world.charge(lease, "a fee", "5")
     with pytest.raises(Invalid, match="on one line"):
