@@ -37,6 +37,7 @@ class Turn(IntEnum):
     DIRECTORY = 2
     AUDIT = 3
     WEBHOOKS = 4
+    ROOF_LEASES = 5
 
 
 class Database:

@@ -26,12 +26,13 @@ roof_leases = sa.Table(
     sa.Column("site", sa.Text, nullable=False),
     sa.Column("tenant", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
+    sa.Column("going_on", sa.Boolean, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Index("roof_leases_site", "site", "created_at"),
     sa.Index("roof_leases_tenant", "tenant", "created_at"),
-    sa.Index("roof_leases_state", "state"),
+    sa.Index("roof_leases_going_on", "going_on"),
 )
 roof_documents = sa.Table(
     "roof_documents",

@@ -67,11 +67,13 @@ class Document(msgspec.Struct, frozen=True):
 class RoofLease(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``needs`` are thousandths by kind, as of the one kernel lease ``lease`` ("" while it has none) that is granted
     at the application for [``start``, ``runs_until``), every renewal included, so that an option to renew can be kept.
-    ``ends`` is set once it is known that it stops sooner: after notice, or at an early termination. Instants are
-    seconds UTC; terms begin and end at midnight of the site's zone, ``start`` being the first of them.
+    ``ends`` is set once notice was given; it costs ``fee_micro`` where that is before the end of a term, or too late
+    for it. Instants are seconds UTC; terms begin and end at midnight of ``tz``, the site's zone, ``start`` being the
+    first of them.
 
     ``subscriber_networks`` are the address ranges (CIDR) of the operator's subscribers that this roof serves.
-    ``rent_paid_until`` is how far rent was charged. ``revision`` counts changes.
+    ``rent_paid_until`` is how far rent was charged, 0 before the first. ``given_back`` says that the kernel lease is
+    over, and that all that was due had been charged by then. ``revision`` counts changes.
     """
 
     id: str
@@ -87,10 +89,27 @@ class RoofLease(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: int
     lease: str = ""
     ends: int | None = None
+    fee_micro: int = 0
+    tz: str = "Etc/UTC"
     exclusion_zone_m: float | None = None
     interference_clause: str = ""
     subscriber_networks: tuple[str, ...] = ()
     history: tuple[Step, ...] = ()
     documents: tuple[Document, ...] = ()
     rent_paid_until: int = 0
+    given_back: bool = False
     revision: int = 0
+
+    @property
+    def until(self) -> int:
+        """When it ends, as far as is known."""
+        return self.runs_until if self.ends is None else self.ends
+
+    @property
+    def going_on(self) -> bool:
+        """Whether there is anything left to be done, be it that its kernel lease is still to be given back."""
+        return self.state not in OVER or bool(self.lease and not self.given_back)
+
+    def did(self, act: str) -> int:
+        """How often something was done to it."""
+        return sum(step.act == act for step in self.history)

@@ -16,8 +16,8 @@ class RoofLeaseRecords(Protocol):
     def change(self, lease: RoofLease, check: Callable[[list[RoofLease]], None] | None = None) -> bool:
         """Write it where the record's revision is one less; False where somebody else was faster.
 
-        ``check`` is given the site's other leases that are not over, and may raise a Refusal: nothing is written then,
-        and nobody else can change a lease of the site in between.
+        ``check`` is given all other leases of the chain that are going on, and may raise a Refusal: nothing is written
+        then, and nobody else changes a lease in between.
         """
         ...
 
@@ -28,7 +28,7 @@ class RoofLeaseRecords(Protocol):
         ...
 
     def going_on(self) -> list[RoofLease]:
-        """Those that are not over, the oldest first."""
+        """Those of which something is left to be done (``RoofLease.going_on``), the oldest first."""
         ...
 
     def some(
@@ -37,6 +37,8 @@ class RoofLeaseRecords(Protocol):
         """The newest first, those older than the lease ``before``; None is any."""
         ...
 
-    def put_document(self, lease_id: str, document_id: str, body: bytes) -> None: ...
+    def put_document(self, lease_id: str, document_id: str, body: bytes) -> None:
+        """NotFound without the lease."""
+        ...
 
     def document(self, lease_id: str, document_id: str) -> bytes | None: ...

@@ -27,13 +27,14 @@ def upgrade() -> None:
         sa.Column("site", sa.Text, nullable=False),
         sa.Column("tenant", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
+        sa.Column("going_on", sa.Boolean, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("revision", sa.BigInteger, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
     op.create_index("roof_leases_site", "roof_leases", ["site", "created_at"])
     op.create_index("roof_leases_tenant", "roof_leases", ["tenant", "created_at"])
-    op.create_index("roof_leases_state", "roof_leases", ["state"])
+    op.create_index("roof_leases_going_on", "roof_leases", ["going_on"])
     op.create_table(
         "roof_documents",
         sa.Column("lease", sa.Text, sa.ForeignKey("roof_leases.id", ondelete="CASCADE"), primary_key=True),

@@ -1,0 +1,70 @@
+"""An inquiry becomes a roof lease: what is let, from when, on which terms."""
+
+import secrets
+
+from maillage.kernel.errors import Invalid, NotAllowed
+from maillage.kernel.policy import Policy
+from maillage.kernel.quantities import to_thousandths
+from maillage.kernel.sites import zone_info
+from maillage.kernel.times import format_time
+from maillage.services.roof.catalogue.model import Roof
+from maillage.services.roof.leasing.applying import DERIVED
+from maillage.services.roof.leasing.checks import check_antennas
+from maillage.services.roof.leasing.clause import FIRST_IN_TIME
+from maillage.services.roof.leasing.documents import NewRoofLease, antenna_of, start_of, terms_of
+from maillage.services.roof.leasing.exclusion import exclusion_zone_m
+from maillage.services.roof.leasing.model import RoofLease, Step
+from maillage.services.roof.leasing.steps import Actor
+from maillage.services.roof.rent.schedule import runs_until
+
+
+def inquired(actor: Actor, wanted: NewRoofLease, roof: Roof, tz: str, policy: Policy, now: int) -> RoofLease:
+    """The lease that an inquiry at ``now`` means, of revision 1; ``tz`` is the site's. NotAllowed or Invalid where it
+    can't be."""
+    tenant = _whose(actor, wanted.tenant)
+    start = start_of(wanted.start, tz)
+    if start <= now:
+        raise Invalid("start", f"{format_time(start)} is past; a roof is let from a day to come on")
+    mounts = tuple(wanted.mounts)
+    antennas = tuple(antenna_of(antenna) for antenna in wanted.antennas)
+    check_antennas(roof, mounts, antennas)
+    terms = terms_of(wanted.terms, roof.asking_rent, len(mounts))
+    zone_m, clause = wanted.exclusion_zone_m, wanted.interference_clause
+    return RoofLease(
+        id=f"rl_{secrets.token_hex(6)}",
+        tenant=tenant,
+        site=wanted.site,
+        state="inquiry",
+        mounts=mounts,
+        needs=_needs(wanted, policy),
+        antennas=antennas,
+        terms=terms,
+        start=start,
+        runs_until=runs_until(terms, start, zone_info(tz)),
+        created_at=now,
+        tz=tz,
+        exclusion_zone_m=exclusion_zone_m(antennas) if zone_m is None else zone_m,
+        interference_clause=FIRST_IN_TIME if clause is None else clause,
+        history=(Step(now, actor.tenant, "inquire", "inquiry"),),
+        revision=1,
+    )
+
+
+def _whose(actor: Actor, tenant: str | None) -> str:
+    if actor.role == "node":
+        raise NotAllowed("roofs are let to tenants: inquire with the key of a tenant, or of an operator for one")
+    if actor.role == "operator" and tenant is None:
+        raise Invalid("tenant", "is missing: an operator says for whom")
+    if actor.role == "tenant" and tenant not in (None, actor.tenant):
+        raise Invalid("tenant", "is somebody else; leave it out")
+    return tenant or actor.tenant
+
+
+def _needs(wanted: NewRoofLease, policy: Policy) -> dict[str, int]:
+    needs = {}
+    for kind, quantity in wanted.needs.items():
+        if kind in DERIVED:
+            raise Invalid(f"needs.{kind}", "follows from the mounts and antennas; leave it out")
+        policy.require_kind(kind)
+        needs[kind] = to_thousandths(quantity, f"needs.{kind}")
+    return needs
