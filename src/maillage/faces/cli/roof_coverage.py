@@ -52,6 +52,9 @@ def coverage(
     tilt: Annotated[
         float | None, Bounded("--tilt", "Of the sectors below the horizon; the budget's unless given.", metavar="DEG")
     ] = None,
+    rain: Annotated[
+        float | None, Bounded("--rain-mm-h", "Rain to stand; the budget's unless given, which is none.", metavar="MM/H")
+    ] = None,
     resolution: Annotated[float, Bounded("--resolution-m", "Side of a cell of the raster.", metavar="M")] = 100,
     reach: Annotated[float, Bounded("--reach-km", "How far from a roof is looked, 5 at most.", metavar="KM")] = 2,
     together: Annotated[
@@ -92,9 +95,12 @@ def coverage(
     from maillage.services.roof.coverage.together import LOAD, checked_load, field_of
     from maillage.services.roof.coverage.together_figures import figures_together
     from maillage.services.roof.radio.budgets import budget as budget_of
+    from maillage.services.roof.radio.budgets import in_rain
 
     share = checked_load(LOAD if load is None else load)
     budget = budget_of(band)
+    if rain is not None:
+        budget = in_rain(budget, rain)
     stations = _stations(at, sites, height, azimuth or [], tilt)
     people = People(read_population(population))
     in_all = None

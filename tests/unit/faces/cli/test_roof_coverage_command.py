@@ -41,6 +41,7 @@ def test_json_has_a_roofs_figures_by_place(people: Path, capsys: pytest.CaptureF
     assert document["radio"] == {
         "band": "n78",
         "fc_ghz": 3.5,
+        "rain_mm_h": 0,
         "scenario": "UMi",
         "limiting": "up",
         "probability": 0.9,

@@ -32,6 +32,7 @@ def coverage_document(
         "radio": {
             "band": budget.id,
             "fc_ghz": budget.fc_ghz,
+            "rain_mm_h": budget.rain_mm_h,
             "scenario": scenario,
             "limiting": limiting_direction(budget),
             "probability": probability,

@@ -1,5 +1,6 @@
 """The chance that a station's signal is enough at a place: path loss, shadow fading and walls against a link budget."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from maillage.services.roof.radio.indoor import (
     wall_sigma_db,
 )
 from maillage.services.roof.radio.path_loss import los_probability, path_loss_db, shadow_sigma_db
+from maillage.services.roof.radio.rain import rain_db_per_km
 from maillage.services.roof.radio.scenarios import CONDITIONS, Condition, Scenario
 from maillage.services.roof.radio.validity import DISTANCE_MIN_M, Place, require_valid
 
@@ -63,7 +65,9 @@ class Signal(NamedTuple):
 
     def _median_db(self, condition: Condition, place: Place, d2d_m: FloatArray) -> FloatArray:
         loss = path_loss_db(self.scenario, condition, d2d_m, self.budget.fc_ghz, self.h_bs_m, self.budget.ue_height_m)
-        return loss + self.indoors_db(place)
+        return (
+            loss + self.indoors_db(place) + _rain_db_per_km(self.budget.fc_ghz, self.budget.rain_mm_h) * d2d_m / 1_000
+        )
 
     def indoors_db(self, place: Place) -> float:
         """What walls and the way inside take in the middle, 0 outdoors."""
@@ -82,6 +86,11 @@ class Signal(NamedTuple):
         wall_db, inside_db = wall_sigma_db(_BUILDINGS[place]), inside_loss_sigma_db(self.scenario)
         found: FloatArray = np.sqrt(sigma**2 + wall_db**2 + inside_db**2)
         return found
+
+
+@cache
+def _rain_db_per_km(fc_ghz: float, rain_mm_h: float) -> float:
+    return float(rain_db_per_km(fc_ghz, rain_mm_h)) if rain_mm_h else 0.0
 
 
 def checked_signal(budget: LinkBudget, scenario: Scenario, h_bs_m: float) -> Signal:

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from maillage.kernel.errors import Invalid, Malformed
 from maillage.services.roof.radio.antenna import OMNI, Pattern
+from maillage.services.roof.radio.rain import RAIN_MAX_MM_H
 
 Direction = Literal["down", "up"]
 Margin = Annotated[float, Meta(ge=0, le=50)]
@@ -38,7 +39,8 @@ class LinkBudget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     band's ``fc_min_ghz`` to ``fc_max_ghz``.
 
     ``shadow_margin_db`` goes into a planning table only: where a probability of coverage is asked for it would count
-    shadowing twice. ``antenna`` is the pattern of one sector, for roofs that say where theirs point. ``sources`` says
+    shadowing twice. ``rain_mm_h`` is the rain that the links are to stand along their whole way, which matters above
+    10 GHz or so. ``antenna`` is the pattern of one sector, for roofs that say where theirs point. ``sources`` says
     where figures come from, by the name of the field.
     """
 
@@ -53,6 +55,7 @@ class LinkBudget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     shadow_margin_db: Margin
     down: Link
     up: Link
+    rain_mm_h: Annotated[float, Meta(ge=0, le=RAIN_MAX_MM_H)] = 0.0
     antenna: Pattern = OMNI
     sources: Annotated[dict[str, str], Meta(max_length=64)] = {}
 
@@ -87,6 +90,13 @@ def planned_path_loss_db(budget: LinkBudget, direction: Direction) -> float:
 def limiting_direction(budget: LinkBudget) -> Direction:
     """The link that stands less."""
     return "down" if max_path_loss_db(budget, "down") < max_path_loss_db(budget, "up") else "up"
+
+
+def in_rain(budget: LinkBudget, rain_mm_h: float) -> LinkBudget:
+    """The same links where so much rain falls. Invalid for what is no rain."""
+    if not 0 <= rain_mm_h <= RAIN_MAX_MM_H:
+        raise Invalid("rain_mm_h", f"rain goes from 0 to {RAIN_MAX_MM_H:g} mm/h")
+    return msgspec.structs.replace(budget, rain_mm_h=rain_mm_h)
 
 
 @cache
