@@ -27,6 +27,9 @@ SCENARIOS = (
     "simulate",
     "coverage",
     "detector",
+    "roof-coverage",
+    "pathloss",
+    "siting",
 )
 
 

@@ -18,6 +18,7 @@ from maillage.kernel.announcer import Announcer
 from maillage.kernel.feed import Feed
 from maillage.kernel.kinds import DEFAULT_KINDS, Kind
 from maillage.kernel.ledger import Ledger
+from maillage.kernel.network_paths import NetworkPaths
 from maillage.kernel.office import Office
 from maillage.kernel.policy import Policy
 from maillage.kernel.ports import Clock, Journal
@@ -28,6 +29,7 @@ from maillage.mesh.enrolment import Enrolments
 from maillage.mesh.hub import Hub
 from maillage.mesh.node import Node
 from maillage.services.compute.errors import NoCodeHere
+from maillage.services.roof.errors import NoRoofsHere
 from maillage.tenancy.access import Access
 from maillage.tenancy.audit import Audit
 from maillage.tenancy.follower import Follower
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from maillage.bootstrap.devices import Devices
     from maillage.bootstrap.hub_compute import HubCompute
     from maillage.bootstrap.robots import Robots
+    from maillage.bootstrap.roofs import Roofs
     from maillage.bootstrap.sensing import Sensing
 
 log = logging.getLogger(__name__)
@@ -89,6 +92,7 @@ class Chain(ABC):
         self.quotas = Quotas(self.tenancy, self.policy)
         tokens = None if oidc is None else Tokens(oidc, IssuerKeys(oidc), self.access.find_tenant, clock, rate)
         self.identity = Identity(self.access, tokens, self.audit)
+        self.paths = NetworkPaths()
         self.readiness = Readiness()
         self.readiness.add("disk", lambda: asyncio.to_thread(require_room, folder))
         self.readiness.add("records", lambda: asyncio.to_thread(self.records.price_book))
@@ -102,6 +106,7 @@ class Chain(ABC):
         from maillage.tenancy.webhooks.wiring import build_webhooks
 
         self.office = office
+        office.finder.paths = self.paths
         self.journal = journal
         self.feed = Feed(journal, announcer)
         self.webhooks = build_webhooks(
@@ -141,6 +146,11 @@ class Chain(ABC):
     def robots(self) -> "Robots":
         """The stores' robots, or NoDevicesHere."""
         raise _no_devices_here()
+
+    @cached_property
+    def roofs(self) -> "Roofs":
+        """The chain's roofs and their leases; NoRoofsHere at the node of a store."""
+        raise NoRoofsHere("a store's node lets no roofs: ask the hub, or a chain that 'maillage up' serves")
 
     @property
     def has_devices(self) -> bool:

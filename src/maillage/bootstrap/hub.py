@@ -27,6 +27,7 @@ from maillage.tenancy.principal import Principal
 
 if TYPE_CHECKING:
     from maillage.bootstrap.hub_compute import HubCompute
+    from maillage.bootstrap.roofs import Roofs
 
 HUB_FILE = "hub.json"
 IDENTITY_FOLDER = "nats"
@@ -71,8 +72,10 @@ class HubChain(Chain):
         self._renewing: asyncio.Task[None] | None = None
         self._runs_code = runs_code
         self._compute: HubCompute | None = None
+        self._roofs: Roofs | None = None
 
     async def _start(self) -> None:
+        from maillage.bootstrap.roofs import Roofs
         from maillage.engines.records.mesh import SqlMeshRecords
 
         settings = self.settings
@@ -121,7 +124,9 @@ class HubChain(Chain):
 
             self.compute = self._compute = HubCompute(self.folder, self.database, self._hub, self._bus, self.clock)
             await self._compute.prepare()
+        self.roofs = self._roofs = Roofs(self.database, self.office, self.clock, self.paths, None)
         await self._hub.start()
+        await self._roofs.start()
         if self._compute is not None:
             await self._compute.start()
         self._renewing = asyncio.get_running_loop().create_task(self._renew())
@@ -129,6 +134,8 @@ class HubChain(Chain):
     async def _stop(self) -> None:
         if self._renewing is not None:
             self._renewing.cancel()
+        if self._roofs is not None:
+            await self._roofs.stop()
         if self._compute is not None:
             await self._compute.stop()
         await self._hub.stop()

@@ -10,6 +10,7 @@ from maillage.kernel.ports import Clock
 if TYPE_CHECKING:
     from maillage.bootstrap.compute import Compute
     from maillage.bootstrap.devices import Mqtt
+    from maillage.bootstrap.roofs import Roofs
     from maillage.bootstrap.store import Store
     from maillage.services.compute.positions.service import Positions
 
@@ -20,6 +21,8 @@ class LocalChain(Chain):
 
     own_compute: "Compute | None" = None
     """``compute``, where it runs code."""
+    own_roofs: "Roofs | None" = None
+    """``roofs``, unless they are let elsewhere."""
     store: "Store | None" = None
     """The stores' devices, where it has to do with them."""
     positions: "Positions | None" = None
@@ -33,6 +36,7 @@ class LocalChain(Chain):
         runs_code: bool = False,
         devices: bool = False,
         mqtt: "Mqtt | None" = None,
+        lets_roofs: bool = True,
     ) -> None:
         super().__init__(folder, clock, database_url)
         self.own = OwnedLedger(folder, clock, self.policy)
@@ -40,6 +44,10 @@ class LocalChain(Chain):
         self.snapshots = self.own.snapshots.store
         self._open_doors(self.own.office, self.own.journal, self.own.announcer, "chain")
         self.readiness.add("writer", lambda: self.writer.submit(lambda _: None))
+        if lets_roofs:
+            from maillage.bootstrap.roofs import Roofs
+
+            self.roofs = self.own_roofs = Roofs(self.database, self.office, clock, self.paths, self.own.office)
         if runs_code:
             from maillage.bootstrap.compute import Compute
 
@@ -54,6 +62,8 @@ class LocalChain(Chain):
 
     async def _start(self) -> None:
         self.writer.start()
+        if self.own_roofs is not None:
+            await self.own_roofs.start()
         if self.store is not None:
             await self.store.start()
         if self.own_compute is not None:
@@ -76,6 +86,8 @@ class LocalChain(Chain):
             await self.own_compute.stop()
         if self.store is not None:
             await self.store.stop()
+        if self.own_roofs is not None:
+            await self.own_roofs.stop()
         await self.writer.stop()
 
     def _close_ledgers(self) -> None:

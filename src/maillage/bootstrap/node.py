@@ -88,7 +88,7 @@ class NodeChain(LocalChain):
         self, folder: Path, clock: Clock, settings: NodeSettings, servers: Sequence[str], mqtt: Mqtt | None = None
     ) -> None:
         trusted = authority()  # first: nothing is open yet that would stay so
-        super().__init__(folder, clock, "", runs_code=True, devices=True, mqtt=mqtt)
+        super().__init__(folder, clock, "", runs_code=True, devices=True, mqtt=mqtt, lets_roofs=False)
         self.settings = settings
         self._servers = list(servers) or settings.servers
         self._authority = trusted

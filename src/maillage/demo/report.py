@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from maillage.bootstrap import LocalChain
+from maillage.demo.roofs.report import RoofReport
 from maillage.demo.store.report import StoreReport
 from maillage.demo.traffic import TENANTS
 from maillage.kernel.catchment import Catchment
@@ -43,7 +44,7 @@ class InvoiceRow(msgspec.Struct, frozen=True):
 
 class DemoReport(msgspec.Struct, frozen=True):
     """``leases`` counts by state; ``refused`` counts by reason, of the nearest store that was asked. ``store`` is what
-    the devices of one of them did."""
+    the devices of one of them did, ``roofs`` what a mobile operator did with some."""
 
     stores: int
     rejected_rows: int
@@ -57,6 +58,7 @@ class DemoReport(msgspec.Struct, frozen=True):
     invoices: list[InvoiceRow]
     offers: OffersDocument | None
     store: StoreReport
+    roofs: RoofReport
     events: int
     seconds: dict[str, float]
     folder: str

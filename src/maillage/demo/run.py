@@ -15,6 +15,7 @@ from maillage.bootstrap import LocalChain, ManualClock, open_local, remove_chain
 from maillage.demo.chain import capacity_of, generate_sites
 from maillage.demo.life import live
 from maillage.demo.report import DemoReport, TenantRow, invoice_rows, kind_rows, lease_counts
+from maillage.demo.roofs.operator import MobileOperator
 from maillage.demo.show import show
 from maillage.demo.store.day import StoreDay, StoreTold
 from maillage.demo.traffic import TENANTS, Place, Traffic, places_of
@@ -45,9 +46,10 @@ def run_demo(home: Path, stores: Path | None, population: Path | None, as_json: 
     """
     sites, rejected = _sites(stores)
     people = None if population is None else read_population(population)
+    file = None if population is None else (population.name, population.read_bytes())
     folder = home / "demo"
     remove_chain(folder)
-    report, told = run(_build(folder, sites, rejected, people))
+    report, told = run(_build(folder, sites, rejected, people, file))
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n")
     else:
@@ -56,7 +58,7 @@ def run_demo(home: Path, stores: Path | None, population: Path | None, as_json: 
 
 
 async def _build(
-    folder: Path, sites: list[Site], rejected: int, people: Population | None
+    folder: Path, sites: list[Site], rejected: int, people: Population | None, file: tuple[str, bytes] | None
 ) -> tuple[DemoReport, StoreTold]:
     from maillage.bootstrap.devices import Mqtt
 
@@ -68,16 +70,24 @@ async def _build(
         async with open_local(folder, clock, devices=True, mqtt=Mqtt(port=0)) as chain:
             began = time.perf_counter()
             await _furnish(chain, sites, random, bars)
-            seconds["stores and pools"] = time.perf_counter() - began
-
-            began = time.perf_counter()
             for tenant in TENANTS:
                 chain.access.add_tenant(tenant.id, tenant.name, tenant.role)
             places, weights = places_of(sites) if people is None else _people(people)
+            seconds["stores and pools"] = time.perf_counter() - began
+
+            began = time.perf_counter()
+            operator = MobileOperator(chain)
+            await operator.plan(places[max(range(len(places)), key=weights.__getitem__)], file)
+            await operator.lease()
+            seconds["roofs"] = time.perf_counter() - began
+
+            began = time.perf_counter()
             hours, minutes = (_bar(bars, what) for what in ("48 hours of leases", "12 hours of a store's devices"))
             async with StoreDay(chain, clock, sites[0], until, minutes) as day:
                 tally = await live(chain, day.pass_to, until, Traffic(random, places, weights), random, hours)
                 told = await day.tell()
+            await operator.go_on_air()
+            roofs = await operator.tell()
             seconds["48 hours of leases"] = time.perf_counter() - began - day.spent_s
             seconds["12 hours of a store's devices"] = day.spent_s
 
@@ -99,6 +109,7 @@ async def _build(
                 await invoice_rows(chain, until - 48 * HOUR_S),
                 _sample_offers(chain, places, weights),
                 told.report,
+                roofs,
                 chain.feed.end,
                 {what: round(spent, 2) for what, spent in seconds.items()},
                 str(folder),

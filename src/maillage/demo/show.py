@@ -5,6 +5,7 @@ from rich.table import Table
 
 from maillage.demo.braille import scatter
 from maillage.demo.report import DemoReport
+from maillage.demo.roofs.show import show_roofs
 from maillage.demo.store.day import StoreTold
 from maillage.demo.store.show import show_store
 from maillage.kernel.catchment import Catchment
@@ -29,6 +30,7 @@ def show(console: Console, report: DemoReport, sites: list[Site], told: StoreTol
             f" {best.name} ({best.site}), {best.distance_km} km away,"
             f" {best.price.per_hour} {best.price.currency} an hour."
         )
+    show_roofs(console, report.roofs)
     show_store(console, told)
     spent = ", ".join(f"{what} {seconds:.1f} s" for what, seconds in report.seconds.items())
     console.print(f"\n{report.events:,} events are in the journal of {report.folder} ({spent}).")

@@ -12,6 +12,9 @@ import maillage.devices.errors
 import maillage.services.compute.errors
 import maillage.services.robots.cleaning.errors
 import maillage.services.robots.fleet.errors
+import maillage.services.roof.catalogue.errors
+import maillage.services.roof.leasing.errors
+import maillage.services.roof.radio.errors
 import maillage.services.sensing.coldchain.errors
 import maillage.services.sensing.registry.errors  # noqa: F401
 from maillage.kernel.errors import Category, Refusal, all_refusals

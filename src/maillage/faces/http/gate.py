@@ -24,12 +24,16 @@ BODY_MAX = 1 << 20
 SITE_FILE_MAX = 32 << 20
 SITE_FILE_PATH = "/v1/sites/import"
 DEVICE_FILE_PATH = "/v1/devices/import"
+POPULATION_PATH = "/v1/population"
 SITE_FILE_TYPES = ("text/csv", "application/geo+json")
 UPLOAD_PATH = re.compile(r"/v1/apps/[^/]+/versions")
 UPLOAD_TYPES = ("application/wasm", "application/x-tar")
+PAPERS_PATH = re.compile(r"/v1/roof-leases/[^/]+/documents")
+"""What is sent there is kept as it is, whatever it is."""
 
 _DOCUMENTS: dict[str, int | None] = {"application/json": BODY_MAX}
 """The types of bodies that are taken, each with the most bytes; None where they are counted as they are taken."""
+_POPULATIONS: dict[str, int | None] = {"text/csv": SITE_FILE_MAX}
 _DEVICE_FILES: dict[str, int | None] = {"text/csv": BODY_MAX}
 _SITE_FILES: dict[str, int | None] = dict.fromkeys(SITE_FILE_TYPES, SITE_FILE_MAX)
 _UPLOADS: dict[str, int | None] = {**_DOCUMENTS, **dict.fromkeys(UPLOAD_TYPES)}
@@ -111,8 +115,8 @@ class Gate:
             principal.charge(1, monotonic())
             scope["principal"] = principal
         if length or chunked:
-            taken = _taken(scope["method"], path)
             bare = (content_type or b"").split(b";", 1)[0].strip().lower().decode("latin-1")
+            taken = _taken(scope["method"], path, bare)
             if bare not in taken:
                 await send_problem(send, problems.of_door(415, f"It came as {bare or 'nothing'}."))
                 return
@@ -161,13 +165,18 @@ async def who(identity: Identity, authorization: bytes | None, scope: Scope) -> 
     return principal, digest
 
 
-def _taken(method: str, path: str) -> dict[str, int | None]:
+def _taken(method: str, path: str, bare: str) -> dict[str, int | None]:
+    """The types of bodies that an address takes, with the most bytes of each; ``bare`` is the one that came."""
     if method == "POST" and path == SITE_FILE_PATH:
         return _SITE_FILES
     if method == "POST" and UPLOAD_PATH.fullmatch(path):
         return _UPLOADS
     if method == "POST" and path == DEVICE_FILE_PATH:
         return _DEVICE_FILES
+    if method == "PUT" and path == POPULATION_PATH:
+        return _POPULATIONS
+    if bare and method == "POST" and PAPERS_PATH.fullmatch(path):
+        return {bare: BODY_MAX}
     return _DOCUMENTS
 
 

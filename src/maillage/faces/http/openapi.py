@@ -33,6 +33,9 @@ _IDEMPOTENCY_KEY = {
 _ALSO_ANSWERED = {
     "/v1/devices/{device}/readings": ("text/csv",),
     "/v1/haccp/{site}": ("text/csv", "application/pdf"),
+    "/v1/roofs": ("application/geo+json",),
+    "/v1/roofs/{site}": ("application/geo+json",),
+    "/v1/sites/{site}/roof": ("application/geo+json",),
 }
 """What ``format`` may ask for beside JSON."""
 _STREAMED = {
@@ -41,6 +44,8 @@ _STREAMED = {
         "application/geo+json": {"schema": {"type": "object"}},
     },
     "/v1/devices/import": {"text/csv": {"schema": {"type": "string"}}},
+    "/v1/population": {"text/csv": {"schema": {"type": "string"}}},
+    "/v1/roof-leases/{lease}/documents": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
     "/v1/apps/{app}/versions": {
         "application/wasm": {"schema": {"type": "string", "format": "binary"}},
         "application/x-tar": {"schema": {"type": "string", "format": "binary"}},
@@ -80,7 +85,8 @@ def completed(description: dict[str, Any]) -> dict[str, Any]:
                 item[method] = _with_problems(operation, public=path in _PUBLIC)
     for path, content in _STREAMED.items():
         if path in paths:
-            paths[path]["post"]["requestBody"] = {"required": True, "content": content}
+            method = "post" if "post" in paths[path] else "put"
+            paths[path][method]["requestBody"] = {"required": True, "content": content}
     for path, types in _ALSO_ANSWERED.items():
         content = paths[path]["get"]["responses"]["200"]["content"]
         content.update({media_type: {"schema": {"type": "string"}} for media_type in types})
