@@ -1,9 +1,11 @@
 """Roofs, and where people live, in a database."""
 
+from collections.abc import Callable
+
 import msgspec
 import sqlalchemy as sa
 
-from maillage.engines.records.database import Database
+from maillage.engines.records.database import Database, Turn
 from maillage.engines.records.inserts import insert_if_new
 from maillage.engines.records.roof_tables import roof_population, roofs
 from maillage.services.roof.catalogue.model import Roof
@@ -26,10 +28,13 @@ class SqlRoofRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, roof: Roof) -> bool:
+    def put(self, roof: Roof, check: Callable[[], None] | None = None) -> bool:
         row = {"site": roof.site, "revision": roof.revision, "body": msgspec.json.encode(roof)}
         former = sa.and_(roofs.c.site == roof.site, roofs.c.revision == roof.revision - 1)
-        with self._database.statement() as connection:
+        with self._database.transaction() as connection:
+            self._database.take_turn(connection, Turn.ROOF_LEASES)
+            if check is not None:
+                check()
             if roof.revision == 1:
                 return connection.execute(insert_if_new(connection, roofs), row).rowcount == 1
             return connection.execute(sa.update(roofs).where(former).values(row)).rowcount == 1
@@ -46,8 +51,11 @@ class SqlRoofRecords:
         # Sorted here: PostgreSQL's order of texts is that of its locale.
         return [decoder.decode(body) for _, body in sorted(bodies, key=lambda row: row.site)]
 
-    def drop(self, site: str) -> bool:
-        with self._database.statement() as connection:
+    def drop(self, site: str, check: Callable[[], None] | None = None) -> bool:
+        with self._database.transaction() as connection:
+            self._database.take_turn(connection, Turn.ROOF_LEASES)
+            if check is not None:
+                check()
             return connection.execute(sa.delete(roofs).where(roofs.c.site == site)).rowcount == 1
 
     def put_population(self, population: StoredPopulation) -> int:

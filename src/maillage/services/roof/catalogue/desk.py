@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import msgspec
 
@@ -60,12 +61,13 @@ class Catalogue:
         sizes = _sizes(document)
         async with self._changing:
             former = await to_the_end(self._records.get, site.id)
-            await self._require_held(site.id, {mount.id for mount in roof.mounts})
+            check = partial(self._require_held, site.id, {mount.id for mount in roof.mounts})
+            await to_the_end(check)
             await self._set_pools(site.id, sizes)
             revision = 0 if former is None else former.revision
             if former is None or roof != msgspec.structs.replace(former, changed_at=0, revision=0):
                 roof = msgspec.structs.replace(roof, changed_at=self._clock.now(), revision=revision + 1)
-                if not await to_the_end(self._records.put, roof):
+                if not await to_the_end(self._records.put, roof, check):
                     raise RoofChanged(
                         f"somebody else changed the roof of {site.id} meanwhile; look at it and try again"
                     )
@@ -82,9 +84,10 @@ class Catalogue:
         """Forget a roof, and offer its mounts no more; refused where leases stand in the way."""
         async with self._changing:
             await self.find(site_id)
-            await self._require_held(site_id, set())
+            check = partial(self._require_held, site_id, set())
+            await to_the_end(check)
             await self._set_pools(site_id, {MOUNT: 0})
-            await to_the_end(self._records.drop, site_id)
+            await to_the_end(self._records.drop, site_id, check)
 
     async def find(self, site_id: str) -> tuple[Roof, Site]:
         """A roof and its site. NotFound without them."""
@@ -154,9 +157,9 @@ class Catalogue:
     async def _held(self) -> dict[str, dict[str, str]]:
         return held_mounts(await to_the_end(self._leases.going_on))
 
-    async def _require_held(self, site_id: str, kept: set[str]) -> None:
+    def _require_held(self, site_id: str, kept: set[str]) -> None:
         """MountLeased where a mount that is not among those kept is held."""
-        held = held_mounts(await to_the_end(self._leases.of_site, site_id)).get(site_id, {})
+        held = held_mounts(self._leases.of_site(site_id)).get(site_id, {})
         gone = {mount: lease for mount, lease in held.items() if mount not in kept}
         if gone:
             told = ", ".join(f"{mount} by {lease}" for mount, lease in sorted(gone.items()))

@@ -1,5 +1,6 @@
 """What the catalogue needs of the outside: a place to be kept."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -21,8 +22,11 @@ class StoredPopulation(msgspec.Struct, frozen=True):
 class RoofRecords(Protocol):
     """Calls block; threads and other processes may come at once. What returned is durable."""
 
-    def put(self, roof: Roof) -> bool:
-        """Write it where the record's revision is one less (0 is none yet); False where somebody else was faster."""
+    def put(self, roof: Roof, check: Callable[[], None] | None = None) -> bool:
+        """Write it where the record's revision is one less (0 is none yet); False where somebody else was faster.
+
+        ``check`` may raise a Refusal: nothing is written then, and nobody can change a roof lease in between.
+        """
         ...
 
     def get(self, site: str) -> Roof | None: ...
@@ -31,8 +35,8 @@ class RoofRecords(Protocol):
         """In order of their sites' ids."""
         ...
 
-    def drop(self, site: str) -> bool:
-        """Whether it was there."""
+    def drop(self, site: str, check: Callable[[], None] | None = None) -> bool:
+        """Whether it was there; ``check`` as for ``put``."""
         ...
 
     def put_population(self, population: StoredPopulation) -> int:

@@ -104,7 +104,6 @@ class LeasingDesk:
         if self._applying.is_half_done(lease) and actor.role in ACTS["apply"].roles:  # the former answer was lost
             return self._document(await self._applying.complete(lease))
         require_act(lease, "apply", actor)
-        check_antennas(await self._roof(lease.site), lease.mounts, lease.antennas)
         needs, now = await self._applying.needs(lease), self._clock.now()
 
         def applied(known: RoofLease) -> RoofLease:
@@ -113,7 +112,11 @@ class LeasingDesk:
                 raise not_now(known, f"its start, {format_time(known.start)}, is past")
             return moved(known, act, now, actor.tenant, needs=needs)
 
-        _, lease = await self.book.change(lease_id, actor, applied, require_mounts_free)
+        def checked(after: RoofLease, others: list[RoofLease]) -> None:
+            check_antennas(self._roof_of(after.site), after.mounts, after.antennas)  # no mount can go in between
+            require_mounts_free(after, others)
+
+        _, lease = await self.book.change(lease_id, actor, applied, checked)
         lease = await self._applying.complete(lease)
         await self._teller.tell(lease)
         return self._document(lease)
@@ -257,7 +260,10 @@ class LeasingDesk:
             await self.refresh_networks()
 
     async def _roof(self, site: str) -> Roof:
-        roof = await to_the_end(self._roofs.get, site)
+        return await to_the_end(self._roof_of, site)
+
+    def _roof_of(self, site: str) -> Roof:
+        roof = self._roofs.get(site)
         if roof is None:
             raise NotFound(f"the catalogue has no roof of {site[:64]!r}")
         return roof

@@ -123,6 +123,22 @@ def test_mounts_that_roof_leases_hold_stay_until_those_are_over(tmp_path: Path) 
     told(tmp_path, story)
 
 
+def test_a_mount_that_is_let_while_a_roof_is_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.put("st-1", mounts=3)
+        write = shop.records.put
+
+        def meanwhile(roof: Roof, check: Callable[[], None] | None = None) -> bool:
+            shop.roof_lease("rl_1", "st-1", "m3")
+            return write(roof, check)
+
+        monkeypatch.setattr(shop.records, "put", meanwhile)
+        assert isinstance(await refused(shop.put("st-1", mounts=2)), MountLeased)
+        assert len((await shop.catalogue.get("st-1")).mounts) == 3
+
+    told(tmp_path, story)
+
+
 def test_free_is_what_the_pool_has_left_for_three_months_at_most_the_mounts_nobody_holds(tmp_path: Path) -> None:
     async def story(shop: Shop) -> None:
         await shop.put("st-1", mounts=4, power_kw=10)

@@ -78,6 +78,13 @@ def test_a_structure_without_room_refuses_with_what_is_left(world: RoofWorld) ->
     assert (reason.kind, reason.available, reason.size) == ("roof_load", 20, 100)
 
 
+def test_a_mount_that_is_gone_since_the_inquiry_is_not_let(world: RoofWorld) -> None:
+    lease = world.inquire("m3").id
+    world.roofs.put(msgspec.structs.replace(ROOF, mounts=ROOF.mounts[:2], revision=2))
+    assert "m3" in refusal_of(lambda: world.apply(lease)).detail
+    assert world.get(lease).state == "inquiry"
+
+
 def test_without_a_pool_of_load_the_structure_is_for_a_person_to_judge(tmp_path: Path) -> None:
     with roof_world(tmp_path) as world:
         assert world.inquire().load == "leased"
