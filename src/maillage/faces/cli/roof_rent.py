@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from maillage.faces.cli import show
-from maillage.faces.cli.client import Api, path
+from maillage.faces.cli.client import PAGE_MAX, Api, path
 from maillage.faces.cli.failures import own_problem
 from maillage.faces.cli.options import Bounded, Json, Site, Tenant
 
@@ -65,7 +65,11 @@ def rentroll(
         raise own_problem("usage", f"--png: there is no folder {png.parent}")
     wanted = {"rate": rate, "site": site, "tenant": tenant, "prospects": prospects}
     with Api() as api:
-        roll = api.call("GET", path("roof-rent-roll"), params=wanted)
+        roll = api.call("GET", path("roof-rent-roll"), params={**wanted, "limit": PAGE_MAX})
+        while roll["next"] is not None:
+            page = {**wanted, "limit": PAGE_MAX, "cursor": roll["next"]}
+            following = api.call("GET", path("roof-rent-roll"), params=page)
+            roll = {**following, "items": roll["items"] + following["items"]}
     if png is not None:
         _draw(roll, years, png)
     show.emit(roll, as_json, lambda _: _print_roll(roll, years))

@@ -3,6 +3,7 @@
 import asyncio
 
 from maillage.kernel.office import Office
+from maillage.kernel.paging import page
 from maillage.kernel.ports import Clock
 from maillage.kernel.readings import currency_of
 from maillage.services.roof.leasing.model import HOLDS_MOUNTS, IN_FORCE
@@ -14,6 +15,8 @@ from maillage.services.roof.rent.value import checked_rate
 
 RATE_PERCENT = 8.0
 """A year, unless told otherwise: our own assumption."""
+LINES = 100
+"""A page, unless told otherwise."""
 
 
 class RentDesk:
@@ -30,6 +33,8 @@ class RentDesk:
         site: str | None = None,
         rate_percent: float = RATE_PERCENT,
         prospects: bool = False,
+        cursor: str | None = None,
+        limit: int = LINES,
     ) -> RentRoll:
         """The rent to come of the leases in force, of a tenant and at a site where these are given; with ``prospects``
         also of those that have their mounts and are not signed yet. Invalid for a rate that can't be."""
@@ -45,6 +50,7 @@ class RentDesk:
 
         def read() -> RentRoll:
             rolls = [roll(lease, now, rate_percent) for lease in leases]
-            return roll_document(rolls, now, currency, rate_percent, prospects)
+            some = page(rolls, lambda _: True, (tenant, site, rate_percent, prospects), cursor, limit)
+            return roll_document(rolls, some, now, currency, rate_percent, prospects)
 
         return await asyncio.to_thread(read)

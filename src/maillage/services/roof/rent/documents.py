@@ -80,8 +80,8 @@ class RollLine(msgspec.Struct, frozen=True):
 
 
 class RentRoll(msgspec.Struct, frozen=True):
-    """The rent to come of all leases in question; sums are those of the lines. ``remaining_years`` is the mean of the
-    lines', weighted by their rent of now, null where none is paid."""
+    """The rent to come of all ``leases`` in question, and a page of their lines; sums are those of all lines.
+    ``remaining_years`` is the mean of the lines', weighted by their rent of now, null where none is paid."""
 
     as_of: str
     currency: str
@@ -94,4 +94,6 @@ class RentRoll(msgspec.Struct, frozen=True):
     present_value_committed: str
     present_value_with_renewals: str
     years: list[RollYear]
+    leases: int
     items: list[RollLine]
+    next: str | None

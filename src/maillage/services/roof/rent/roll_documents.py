@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
+from maillage.kernel.paging import Page
 from maillage.kernel.quantities import from_micro
 from maillage.kernel.times import format_time
 from maillage.services.roof.rent.documents import Escalation, RentRoll, RollLine, RollYear
 from maillage.services.roof.rent.roll import Outlook, Roll, mean_remaining_years, summed
 
 
-def roll_document(rolls: Sequence[Roll], now: int, currency: str, rate_percent: float, prospects: bool) -> RentRoll:
-    """Of all leases in question, in the order given."""
+def roll_document(
+    rolls: Sequence[Roll], some: Page[Roll], now: int, currency: str, rate_percent: float, prospects: bool
+) -> RentRoll:
+    """Of all leases in question, with the lines of some of them."""
     remaining_years = mean_remaining_years(rolls)
     return RentRoll(
         format_time(now),
@@ -23,7 +26,9 @@ def roll_document(rolls: Sequence[Roll], now: int, currency: str, rate_percent: 
         from_micro(sum(each.value.committed for each in rolls)),
         from_micro(sum(each.value.with_renewals for each in rolls)),
         _years(summed(each.years for each in rolls)),
-        [_line(each) for each in rolls],
+        len(rolls),
+        [_line(each) for each in some.items],
+        some.next,
     )
 
 

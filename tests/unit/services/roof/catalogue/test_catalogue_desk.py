@@ -166,7 +166,7 @@ def test_a_dropped_roof_offers_no_mounts_and_may_be_entered_again(tmp_path: Path
 def test_who_was_too_slow_is_told_so(tmp_path: Path) -> None:
     async def story(shop: Shop) -> None:
         await shop.put("st-1")
-        shop.records.put = lambda changed: False  # type: ignore[method-assign]
+        shop.records.put = lambda *_: False  # type: ignore[method-assign]
         assert isinstance(await refused(shop.put("st-1", mounts=3)), RoofChanged)
 
     told(tmp_path, story)

@@ -39,6 +39,14 @@ def desk(api: Api) -> RentDesk:
     return RentDesk(SqlRoofLeaseRecords(api.chain.database), api.chain.office, api.chain.clock)
 
 
+def test_the_roll_comes_in_pages_each_with_the_sums_of_all(api: Api, desk: RentDesk) -> None:
+    first = api.run(desk.roll(limit=1))
+    second = api.run(desk.roll(limit=1, cursor=first.next))
+    assert [line.lease for page in (first, second) for line in page.items] == ["rl-1", "rl-2"]
+    assert (first.leases, first.with_renewals) == (second.leases, second.with_renewals) == (2, "856357.48")
+    assert second.next is None
+
+
 def test_leases_in_force_are_on_the_roll_in_the_currency_of_the_price_book(api: Api, desk: RentDesk) -> None:
     found = api.run(desk.roll())
     assert [line.lease for line in found.items] == ["rl-1", "rl-2"]

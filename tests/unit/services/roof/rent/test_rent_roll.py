@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maillage.kernel.paging import Page
 from maillage.services.roof.rent.amounts import payments
 from maillage.services.roof.rent.days import midnight
 from maillage.services.roof.rent.roll import Outlook, mean_remaining_years, roll, summed
@@ -123,7 +124,7 @@ def test_the_roll_says_what_the_schedule_says(lease_terms: Terms, first: date, d
 
 def test_the_document_adds_its_lines_up() -> None:
     rolls = [roll(roof_lease(name, let=terms(rent)), at(2028, 5), 7.5) for name, rent in (("a", "750.5"), ("b", "320"))]
-    document = roll_document(rolls, at(2028, 5), "USD", 7.5, prospects=False)
+    document = roll_document(rolls, Page(rolls, None), at(2028, 5), "USD", 7.5, prospects=False)
     assert [line.lease for line in document.items] == ["a", "b"]
     for name in ("committed", "with_renewals", "present_value_committed", "present_value_with_renewals"):
         whole, lines = getattr(document, name), [getattr(line, name) for line in document.items]
@@ -137,6 +138,6 @@ def test_the_document_adds_its_lines_up() -> None:
 
 
 def test_the_document_of_no_lease_is_all_zeros() -> None:
-    document = roll_document([], at(2028), "USD", 8.0, prospects=True)
+    document = roll_document([], Page([], None), at(2028), "USD", 8.0, prospects=True)
     assert (document.items, document.years, document.remaining_years) == ([], [], None)
     assert (document.committed, document.present_value_with_renewals) == ("0.00", "0.00")
