@@ -1,6 +1,8 @@
 """Everything that has to do with roofs, for the whole chain: which there are, how they are let, and whom they serve."""
 
+import os
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maillage.engines.records.database import Database
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from maillage.services.roof.catalogue.desk import Catalogue
     from maillage.services.roof.catalogue.planning import Planner
 
+BANDS = "MAILLAGE_BANDS"
+"""Names a folder of the chain's own link budgets."""
+
 
 class Roofs:
     """Opened at once; ``start`` once the office can be asked. ``notices`` take what there is to tell where this process
@@ -26,6 +31,10 @@ class Roofs:
     def __init__(
         self, database: Database, office: Office, clock: Clock, paths: NetworkPaths, notices: Notices | None
     ) -> None:
+        if folder := os.environ.get(BANDS):
+            from maillage.services.roof.radio.budgets import take_own_budgets
+
+            take_own_budgets(Path(folder))
         self._roofs, self._records = SqlRoofRecords(database), SqlRoofLeaseRecords(database)
         self._office, self._clock, self._paths = office, clock, paths
         self.leases = LeasingDesk(self._records, self._roofs, office, clock, notices)

@@ -1,14 +1,11 @@
 """``roof budgets``: what loss a band's links stand."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from maillage.faces.cli import show
 from maillage.faces.cli.options import Json
-
-if TYPE_CHECKING:
-    from maillage.services.roof.radio.budgets import LinkBudget
 
 
 def budgets(
@@ -18,28 +15,12 @@ def budgets(
     as_json: Json = False,
 ) -> None:
     """Show link budgets: the largest path loss that each link stands."""
+    from maillage.services.roof.radio.budget_documents import budget_document
     from maillage.services.roof.radio.budgets import budget as budget_of
     from maillage.services.roof.radio.budgets import shipped_budgets
 
     found = [budget_of(each) for each in budget] if budget else list(shipped_budgets().values())
-    show.emit({"items": [_document(each) for each in found]}, as_json, _print_budgets)
-
-
-def _document(budget: "LinkBudget") -> dict[str, Any]:
-    """The budget as its file has it, and beside each link what follows from it."""
-    import msgspec
-
-    from maillage.services.roof.radio import budgets as sums
-
-    document: dict[str, Any] = msgspec.to_builtins(budget)
-    for direction in ("down", "up"):
-        document[direction] |= {
-            "bandwidth_mhz": sums.bandwidth_hz(budget, direction) / 1e6,
-            "noise_dbm": round(sums.noise_dbm(budget, direction), 2),
-            "max_path_loss_db": round(sums.max_path_loss_db(budget, direction), 2),
-            "planned_path_loss_db": round(sums.planned_path_loss_db(budget, direction), 2),
-        }
-    return document | {"limiting": sums.limiting_direction(budget)}
+    show.emit({"items": [budget_document(each) for each in found]}, as_json, _print_budgets)
 
 
 def _print_budgets(document: dict[str, Any]) -> None:

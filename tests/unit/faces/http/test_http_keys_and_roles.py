@@ -128,6 +128,7 @@ ROUTES = [
     ("GET", "/v1/sites/wm-1/roof"),
     ("PUT", "/v1/sites/wm-1/roof"),
     ("DELETE", "/v1/sites/wm-1/roof"),
+    ("GET", "/v1/bands"),
     ("GET", "/v1/population"),
     ("PUT", "/v1/population"),
     ("POST", "/v1/roof-plans"),

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from litestar import Request, Response, delete, get, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
@@ -17,6 +18,8 @@ from maillage.services.roof.catalogue.documents import (
 from maillage.services.roof.catalogue.geojson import roof_geojson, roofs_geojson
 from maillage.services.roof.catalogue.listing import RoofFilter
 from maillage.services.roof.catalogue.look import BandWanted
+from maillage.services.roof.radio.budget_documents import budget_document
+from maillage.services.roof.radio.budgets import known_budgets
 from maillage.services.roof.radio.scenarios import Scenario
 from maillage.services.roof.radio.validity import Place
 
@@ -31,6 +34,12 @@ InPlace = Annotated[Place, QueryParameter(description="where those stand who are
 Probability = Annotated[float, QueryParameter(ge=0.5, le=0.99, description="that the signal is enough, at a place")]
 Model = Annotated[Scenario | None, QueryParameter(description="of TR 38.901; by the antenna's height unless said")]
 AtLeast = Annotated[int, QueryParameter(ge=0, le=10_000)]
+
+
+class BandDocuments(msgspec.Struct, frozen=True):
+    """Link budgets, each as its file has it, with what follows from it."""
+
+    items: list[dict[str, Any]]
 
 
 @get("/v1/roofs", summary="Roofs, by their sites' ids or the nearest to a place, with what is free of them")
@@ -135,6 +144,11 @@ async def get_coverage_picture(
     return Response(picture, media_type="image/png")
 
 
+@get("/v1/bands", summary="The link budgets that coverage goes by", sync_to_thread=False)
+def list_bands() -> BandDocuments:
+    return BandDocuments([budget_document(each) for each in known_budgets().values()])
+
+
 @get("/v1/population", summary="Where people live, as it was entered")
 async def get_population(chain: TheChain) -> PopulationDocument:
     return await chain.roofs.catalogue.residents.about()
@@ -172,6 +186,7 @@ HANDLERS = [
     drop_roof,
     get_coverage,
     get_coverage_picture,
+    list_bands,
     get_population,
     put_population,
 ]

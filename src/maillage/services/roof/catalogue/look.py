@@ -12,7 +12,7 @@ from maillage.services.roof.coverage.cell import cell_km
 from maillage.services.roof.coverage.grid import REACH_KM, RESOLUTION_M
 from maillage.services.roof.coverage.signal_chance import checked_signal
 from maillage.services.roof.coverage.station import Station, checked_station
-from maillage.services.roof.radio.budgets import LinkBudget, shipped_budgets
+from maillage.services.roof.radio.budgets import LinkBudget, known_budgets
 from maillage.services.roof.radio.scenarios import Scenario
 from maillage.services.roof.radio.validity import Place
 
@@ -50,7 +50,7 @@ class Look(NamedTuple):
 
     @property
     def budget(self) -> LinkBudget:
-        return shipped_budgets()[self.band]
+        return known_budgets()[self.band]
 
     @property
     def cell_km(self) -> float:
@@ -69,12 +69,12 @@ class Look(NamedTuple):
 
 
 def band_of(wanted: BandWanted) -> LinkBudget:
-    """The shipped budget of a band; Invalid, naming those there are. Files are for the command line: what comes over a
+    """The known budget of a band; Invalid, naming those there are. Files are for the command line: what comes over a
     network names none here."""
-    shipped = shipped_budgets()
-    if wanted.band not in shipped:
-        raise Invalid("band", f"there is no {wanted.band[:40]!r}; there are {', '.join(shipped)}")
-    return shipped[wanted.band]
+    known = known_budgets()
+    if wanted.band not in known:
+        raise Invalid("band", f"there is no {wanted.band[:40]!r}; there are {', '.join(known)}")
+    return known[wanted.band]
 
 
 def scenario_of(height_m: float, wanted: Scenario | None) -> Scenario:
@@ -113,4 +113,4 @@ def look_of(roof: Roof, site: Site, wanted: BandWanted) -> Look:
 
 @lru_cache(maxsize=10_000)
 def _cell_km(band: str, scenario: Scenario, height_m: float, place: Place, probability: float) -> float:
-    return cell_km(shipped_budgets()[band], scenario, height_m, place=place, probability=probability)
+    return cell_km(known_budgets()[band], scenario, height_m, place=place, probability=probability)

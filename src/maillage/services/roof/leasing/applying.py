@@ -66,7 +66,10 @@ class Applying:
                 return known
             return revised(known, lease=granted)
 
-        return (await self._book.change(lease.id, None, with_lease))[1]
+        _, after = await self._book.change(lease.id, None, with_lease)
+        if after.lease != granted:  # somebody else was refused it, and took the application back
+            await self._office.release(granted, None)
+        return after
 
     async def give_back(self, lease: RoofLease) -> None:
         """End its lease of capacity as of now; one that is over stays so."""

@@ -106,16 +106,39 @@ def shipped_budgets() -> dict[str, LinkBudget]:
     return {each.id: each for each in sorted(found, key=lambda each: each.fc_ghz)}
 
 
+_OWN: dict[str, LinkBudget] = {}
+
+
+def known_budgets() -> dict[str, LinkBudget]:
+    """Those that are shipped and the chain's own, by band."""
+    return {**shipped_budgets(), **_OWN}
+
+
+def take_own_budgets(folder: Path) -> None:
+    """From now on the budgets in a folder's JSON files are known too. Invalid or Malformed, naming the file, where one
+    is none, or has the name of another; then none is."""
+    found: dict[str, LinkBudget] = {}
+    if not folder.is_dir():
+        raise Invalid("bands", f"{folder} is no folder")
+    for path in sorted(folder.glob("*.json")):
+        own = read_budget(path)
+        if own.id in shipped_budgets() or own.id in found:
+            raise Invalid("id", f"{own.id} is there already; give the budget in {path.name} another id")
+        found[own.id] = own
+    _OWN.clear()
+    _OWN.update(found)
+
+
 def budget(name_or_path: str | Path) -> LinkBudget:
-    """A shipped budget by its band, or the one in a file. Invalid, naming the bands, where there is neither."""
-    shipped = shipped_budgets()
+    """A known budget by its band, or the one in a file. Invalid, naming the bands, where there is neither."""
+    known = known_budgets()
     text = str(name_or_path)
-    if text in shipped:
-        return shipped[text]
+    if text in known:
+        return known[text]
     path = Path(name_or_path)
     if path.suffix.lower() == ".json" or len(path.parts) > 1:
         return read_budget(path)
-    raise Invalid("band", f"there is no {text[:40]!r}; there are {', '.join(shipped)}, and any file ending in .json")
+    raise Invalid("band", f"there is no {text[:40]!r}; there are {', '.join(known)}, and any file ending in .json")
 
 
 def read_budget(path: Path) -> LinkBudget:

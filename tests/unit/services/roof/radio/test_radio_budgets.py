@@ -13,12 +13,14 @@ from maillage.services.roof.radio.budgets import (
     Direction,
     bandwidth_hz,
     budget,
+    known_budgets,
     limiting_direction,
     max_path_loss_db,
     noise_dbm,
     planned_path_loss_db,
     read_budget,
     shipped_budgets,
+    take_own_budgets,
 )
 
 
@@ -142,3 +144,24 @@ def test_files_that_are_absent_or_too_large_are_refused(tmp_path: Path) -> None:
     large.write_bytes(b" " * 70_000)
     with pytest.raises(Invalid, match="is larger than 65,536 bytes"):
         budget(large)
+
+
+def test_the_chain_s_own_budgets_are_known_by_their_ids(written: Path) -> None:
+    assert "private" not in known_budgets()
+    take_own_budgets(written.parent)
+    try:
+        assert list(known_budgets()) == ["n78", "n258", "n260", "private"]
+        assert budget("private").fc_ghz == 3.75
+        rewrite(written, "id", "n78")
+        with pytest.raises(Invalid, match="n78 is there already"):
+            take_own_budgets(written.parent)
+        assert "private" in known_budgets()
+    finally:
+        written.unlink()
+        take_own_budgets(written.parent)
+    assert "private" not in known_budgets()
+
+
+def test_own_budgets_are_in_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="is no folder"):
+        take_own_budgets(tmp_path / "nowhere")
