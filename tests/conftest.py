@@ -14,7 +14,7 @@ IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
 EXPECTED_SKIPS_IN_CI: tuple[str, ...] = ("not applicable: ",)
 """How the reason of a skip begins that CI lets pass; any other fails there, since CI must have all that is needed."""
 
-TESTS_BETWEEN_CLEANINGS = 50
+TESTS_BETWEEN_CLEANINGS = 200
 _done = count(1)
 
 settings.register_profile("quick", max_examples=60, stateful_step_count=30, deadline=None, print_blob=True)

@@ -18,8 +18,19 @@ ROOT = Path(__file__).parents[2]
 WITHIN_S = 240
 PORT = re.compile(r"\b(?:1883|1884|4222|4223|7422|84\d\d)\b")
 ON_THE_TUTORIALS_MESH = ("add-a-store.md", "replace-a-dead-node.md", "upgrade.md", "hold-capacity-in-escrow.md")
-SLOW_PAGES = ("first-app.md", "import-stores.md", *ON_THE_TUTORIALS_MESH)
-"""They build components with a whole Python in them, import thousands of stores, or start a mesh first."""
+SLOW_PAGES = (
+    "back-up-and-restore.md",
+    "clean-a-floor.md",
+    "first-app.md",
+    "first-chain.md",
+    "first-store.md",
+    "guard-the-cold-chain.md",
+    "hub-and-two-stores.md",
+    "import-stores.md",
+    *ON_THE_TUTORIALS_MESH,
+)
+"""They build components with a whole Python in them, import thousands of stores, start a mesh first, or wait for what
+takes its time in a store."""
 PAGES = [
     pytest.param(page, marks=[pytest.mark.long] if page.name in SLOW_PAGES else [])
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -22,7 +22,7 @@ GIVEN_UP_AFTER_S = 60
 @pytest.mark.parametrize(
     ("rounds", "more", "several", "settle_s"),
     [
-        pytest.param(1, 40, 0.0, 2, id="one round"),
+        pytest.param(1, 40, 0.0, 2, id="one round", marks=pytest.mark.long),
         pytest.param(3, 150, 0.15, GIVEN_UP_AFTER_S + 30, id="three rounds", marks=pytest.mark.long),
     ],
 )

@@ -50,6 +50,7 @@ def tenant(tmp_path: Path) -> Iterator[Tenant]:
         server.kill()
 
 
+@pytest.mark.long
 def test_a_session_moves_because_of_positions_by_mqtt(tenant: Tenant, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(drive(tenant, capsys))
 

@@ -171,7 +171,7 @@ def test_the_examples_of_the_contract_fit_the_description(description: dict[str,
 
 @pytest.mark.parametrize("examples", [pytest.param(6, id="some"), pytest.param(25, id="many", marks=pytest.mark.long)])
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
-@pytest.mark.parametrize("who", ["operator", "tenant", "nobody"])
+@pytest.mark.parametrize("who", ["operator", pytest.param("tenant", marks=pytest.mark.long), "nobody"])
 def test_whatever_is_asked_the_answer_is_one_that_is_described(
     fuzzed: Fuzzed, description: dict[str, Any], who: str, mode: GenerationMode, examples: int
 ) -> None:

@@ -46,18 +46,20 @@ def test_the_same_seed_is_the_same_history(seed: int) -> None:
     assert play(seed) == play(seed)
 
 
+@pytest.mark.long
 def test_other_seeds_and_other_steps_are_other_histories() -> None:
     digests = [simulate(seed, steps).digest for seed, steps in ((3, 200), (5, 200), (3, 201))]
     assert len(set(digests)) == 3
 
 
-@pytest.mark.parametrize("seed", [3, 8])
+@pytest.mark.parametrize("seed", [pytest.param(3, marks=pytest.mark.long), 8])
 def test_another_process_with_other_hashes_plays_the_same_history(seed: int) -> None:
     said = [_said_by_the_command(seed, hash_seed) for hash_seed in ("1", "2")]
     assert said[0] == said[1]
     assert said[0]["digest"] == simulate(seed, 200).digest
 
 
+@pytest.mark.long
 def test_a_storm_comes_over_every_part_of_the_chain() -> None:
     """What is never hit is never tested: over some seeds everything happens that can."""
     happened: dict[str, int] = {}

@@ -16,6 +16,7 @@ LINE = {
     "needs": {"cpu": 8},
     "reserved": {"cpu": 12.0},
     "measured": {"cpu_seconds": 1234.5},
+    "charges": [{"line": "roof rent", "at": "2026-11-01T00:00:00Z", "amount": "7.50"}],
     "per_hour": "0.10",
     "amount": "0.15",
     "credit": "0.05",
@@ -49,12 +50,12 @@ def test_the_only_tenant_that_owes_is_shown_with_its_lines(capsys: pytest.Captur
     _print_invoices({"items": [invoice("acme", LINE), invoice("operator")]})
     out = capsys.readouterr().out
     assert out.startswith("acme, 2026-11 (open)") and "bv-1~4" in out
-    assert "cpu_seconds 1,234.5" in out
+    assert "cpu_seconds 1,234.5" in out and "roof rent" in out
     assert out.endswith("0.15 less 0.05 credit: 0.10 USD\n")
 
 
 def test_an_invoice_without_measurements_does_not_speak_of_them(capsys: pytest.CaptureFixture[str]) -> None:
-    _print_invoices(invoice("acme", LINE | {"measured": {}}))
+    _print_invoices(invoice("acme", LINE | {"measured": {}, "charges": []}))
     assert "measured" not in capsys.readouterr().out
 
 

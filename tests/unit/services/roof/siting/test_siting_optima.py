@@ -38,6 +38,7 @@ def test_the_exact_method_reaches_and_proves_every_known_optimum(files: str) -> 
         assert plan.objective == pytest.approx(float(row["optimum"]), rel=1e-9)
 
 
+@pytest.mark.long
 def test_the_greedy_method_is_near_to_every_known_optimum_and_its_bound_is_true() -> None:
     missed = []
     for row in published():

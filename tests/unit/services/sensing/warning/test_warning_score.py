@@ -63,6 +63,7 @@ def test_the_goals_are_met_on_seeds_that_nothing_was_chosen_by() -> None:
         assert tally.false_advice / tally.device_months <= 0.5
 
 
+@pytest.mark.long
 def test_a_small_run_finds_every_harmful_fault() -> None:
     tally = score_simulated(3, 45, 3)
     assert tally.harmful >= 2
