@@ -13,6 +13,7 @@ import maillage.services.compute.errors
 import maillage.services.robots.cleaning.errors
 import maillage.services.robots.fleet.errors
 import maillage.services.roof.catalogue.errors
+import maillage.services.roof.errors
 import maillage.services.roof.leasing.errors
 import maillage.services.roof.radio.errors
 import maillage.services.sensing.coldchain.errors
