@@ -214,12 +214,13 @@ class HubWorld:
 
 
 class MeshWorld:
-    """Use ``run`` for a test's coroutine; whatever was started is stopped after it."""
+    """Use ``run`` for a test's coroutine; whatever was started is stopped after it. The records are in the folder, or
+    in the database of the URL."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str = "") -> None:
         self.clock = ManualClock(NOW)
         self.exchange = Exchange()
-        self.database = open_database("", folder)
+        self.database = open_database(database_url, folder)
         self.records = SqlMeshRecords(self.database)
         self.nodes: dict[str, NodeWorld] = {}
         self.hubs: list[HubWorld] = []

@@ -23,7 +23,7 @@ from maillage.kernel.find import Finder
 from maillage.kernel.ports import Clock
 from maillage.kernel.readings import shown
 from maillage.kernel.scribe import View
-from maillage.kernel.sites import HOLDING
+from maillage.kernel.sites import HOLDING, store_of
 from maillage.kernel.times import DAY_S, HOUR_S
 from maillage.mesh.allowance import Allowance
 from maillage.mesh.asking import Owners, out_of_reach
@@ -97,7 +97,9 @@ class Router:
     def candidates(self, ask: Ask, most: int) -> list[str]:
         """Sites worth asking, the best first."""
         if ask.near is None:
-            return [self.stand_in(ask.site or "")]
+            stand_in = self.stand_in(ask.site or "")
+            # What a service keeps goes on for longer than anything is held: it waits for the store itself.
+            return [store_of(stand_in) if ask.kept_by else stand_in]
         found = self._finder.find(msgspec.structs.replace(ask, limit=most), self._clock.now())
         return [match.site for match in found.matches]
 

@@ -9,7 +9,7 @@ import math
 
 from maillage.kernel.asks import Ask
 from maillage.kernel.documents import LeaseDocument
-from maillage.kernel.errors import Category, LeaseState, NotFound, Refusal
+from maillage.kernel.errors import Category, LeaseState, NotFound, Refusal, SiteUnreachable
 from maillage.kernel.leases import ACTIVE
 from maillage.kernel.office import Office
 from maillage.kernel.ports import Clock
@@ -54,8 +54,16 @@ class Applying:
         try:
             granted = await self._granted_before(lease) or await self._grant(lease)
         except Refusal as refusal:
-            if refusal.category is not Category.UNAVAILABLE:
-                await self._take_back(lease, refusal.detail)
+            if refusal.category is Category.UNAVAILABLE:
+                raise
+            if await self._kept_for(lease) is not None:
+                raise SiteUnreachable(
+                    f"what {lease.site} granted to an attempt before this one, whose answer was lost, is given back "
+                    "first; the same again in a moment",
+                    site=lease.site,
+                    asked=True,
+                ) from None
+            await self._take_back(lease, refusal.detail)
             raise
         if granted is None:
             await self._take_back(lease, "its lease of capacity was given back meanwhile")
@@ -67,8 +75,9 @@ class Applying:
             return revised(known, lease=granted)
 
         _, after = await self._book.change(lease.id, None, with_lease)
-        if after.lease != granted:  # somebody else was refused it, and took the application back
+        if after.lease != granted:  # another process was refused it before, and took the application back
             await self._office.release(granted, None)
+            raise not_now(after, "it was taken back meanwhile")
         return after
 
     async def give_back(self, lease: RoofLease) -> None:
@@ -103,6 +112,17 @@ class Applying:
         applied_at = max((step.at for step in lease.history if step.act == "apply"), default=0)
         if self._clock.now() < applied_at + KEY_KEPT_S:
             return None
+        found = await self._kept_for(lease)
+        if found is None:
+            return None
+        try:
+            # Its owner is asked: what is read here may be of before it was made void there.
+            return (await self._office.confirm(found, None)).id
+        except (LeaseState, NotFound):
+            return None
+
+    async def _kept_for(self, lease: RoofLease) -> str | None:
+        """A lease of capacity that stands for it, as far as is known here."""
 
         def read(view: View) -> str | None:
             granted = view.ledger.leases_of_tenant.get(lease.tenant, ())

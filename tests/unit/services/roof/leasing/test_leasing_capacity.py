@@ -14,6 +14,7 @@ from maillage.services.roof.leasing.applying import Applying
 from maillage.services.roof.leasing.documents import NoticeWanted, SignWanted, TermsDocument
 from maillage.services.roof.leasing.errors import MountTaken, RoofLeaseState
 from maillage.services.roof.leasing.keeper import LeaseKeeper
+from maillage.services.roof.leasing.model import RoofLease
 from tests.unit.services.roof.leasing.leasing_world import (
     ACME,
     NOTHING,
@@ -195,6 +196,23 @@ def test_one_that_was_left_half_done_can_be_withdrawn_and_leaves_nothing(world: 
             world.apply(lease)
     assert world.run(world.desk.leave(ACME, lease, "withdraw", NOTHING)).state == "withdrawn"
     assert world.committed() == 0
+
+
+def test_what_is_granted_to_an_application_that_was_taken_back_meanwhile_is_given_back(
+    world: RoofWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, grant = world.inquire("m1").id, Applying._grant
+
+    async def late(applying: Applying, half_done: RoofLease) -> str | None:
+        granted = await grant(applying, half_done)
+        await applying._take_back(half_done, "another process was refused it")
+        return granted
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Applying, "_grant", late)
+        assert isinstance(refusal_of(lambda: world.apply(lease)), RoofLeaseState)
+    assert (world.get(lease).state, world.committed()) == ("inquiry", 0)
+    assert world.apply(lease).state == "application"
 
 
 def test_an_application_waits_while_the_site_is_out_of_reach_and_keeps_its_mounts(
