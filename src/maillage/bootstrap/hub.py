@@ -124,7 +124,7 @@ class HubChain(Chain):
 
             self.compute = self._compute = HubCompute(self.folder, self.database, self._hub, self._bus, self.clock)
             await self._compute.prepare()
-        self.roofs = self._roofs = Roofs(self.database, self.office, self.clock, self.paths, None)
+        self.roofs = self._roofs = Roofs(self.database, self.office, self.clock, self.paths)
         await self._hub.start()
         await self._roofs.start()
         if self._compute is not None:

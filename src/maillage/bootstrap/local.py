@@ -47,7 +47,7 @@ class LocalChain(Chain):
         if lets_roofs:
             from maillage.bootstrap.roofs import Roofs
 
-            self.roofs = self.own_roofs = Roofs(self.database, self.office, clock, self.paths, self.own.office)
+            self.roofs = self.own_roofs = Roofs(self.database, self.office, clock, self.paths)
         if runs_code:
             from maillage.bootstrap.compute import Compute
 

@@ -9,7 +9,6 @@ from maillage.engines.records.database import Database
 from maillage.engines.records.roof_leases import SqlRoofLeaseRecords
 from maillage.engines.records.roofs import SqlRoofRecords
 from maillage.kernel.network_paths import NetworkPaths
-from maillage.kernel.notices import Notices
 from maillage.kernel.office import Office
 from maillage.kernel.ports import Clock
 from maillage.services.roof.leasing.desk import LeasingDesk
@@ -25,19 +24,16 @@ BANDS = "MAILLAGE_BANDS"
 
 
 class Roofs:
-    """Opened at once; ``start`` once the office can be asked. ``notices`` take what there is to tell where this process
-    owns the stores."""
+    """Opened at once; ``start`` once the office can be asked."""
 
-    def __init__(
-        self, database: Database, office: Office, clock: Clock, paths: NetworkPaths, notices: Notices | None
-    ) -> None:
+    def __init__(self, database: Database, office: Office, clock: Clock, paths: NetworkPaths) -> None:
         if folder := os.environ.get(BANDS):
             from maillage.services.roof.radio.budgets import take_own_budgets
 
             take_own_budgets(Path(folder))
         self._roofs, self._records = SqlRoofRecords(database), SqlRoofLeaseRecords(database)
         self._office, self._clock, self._paths = office, clock, paths
-        self.leases = LeasingDesk(self._records, self._roofs, office, clock, notices)
+        self.leases = LeasingDesk(self._records, self._roofs, office, clock)
         self.rent = RentDesk(self._records, office, clock)
         self.keeper = LeaseKeeper(self.leases, clock)
 

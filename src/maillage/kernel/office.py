@@ -6,6 +6,7 @@ process or a node behind a bus is not the faces' business.
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from maillage.kernel.asks import Ask
 from maillage.kernel.documents import CapacityDocument, CapacityPlanDocument, LeaseDocument
@@ -51,6 +52,10 @@ class Office(Readings):
     async def charge(self, lease_id: str, line: str, amount_micro: int) -> LeaseDocument:
         """Have a confirmed lease cost something once, beside its price: a line on the invoice of this month. The same
         line again is the same charge."""
+
+    @abstractmethod
+    async def note(self, site: str, topic: str, about: str, data: dict[str, Any]) -> None:
+        """As ``Notices`` has it."""
 
     @abstractmethod
     async def set_site(self, site: Site) -> bool:

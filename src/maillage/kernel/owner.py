@@ -153,7 +153,6 @@ class OwnerOffice(Office):
         return await self._one(lambda scribe: charge(scribe, lease_id, line, amount_micro))
 
     async def note(self, site: str, topic: str, about: str, data: dict[str, Any]) -> None:
-        """As ``Notices`` has it."""
         await self._writer.submit(lambda scribe: note(scribe, site, topic, about, data))
 
     async def set_site(self, site: Site) -> bool:

@@ -74,11 +74,14 @@ class Readings(ABC):
         return await self.read(lambda view: shown(view, find_lease(view, lease_id, tenant)))
 
     def whose(self, event: Event) -> str | None:
-        """The tenant who may follow an event: the one whose lease it is about. None for the stores' affairs, which are
-        for those who run them."""
+        """The tenant who may follow an event: the one whose lease it is about, or whom a notice names as its
+        ``tenant``. None for the stores' affairs, which are for those who run them."""
         if isinstance(event, Leased):
             return event.tenant
-        if isinstance(event, SiteSet | Resized | Noted) or event.lease is None:
+        if isinstance(event, Noted):
+            tenant = event.data.get("tenant")
+            return tenant if isinstance(tenant, str) else None
+        if isinstance(event, SiteSet | Resized) or event.lease is None:
             return None
         lease = self.glance().ledger.leases.get(event.lease)
         return None if lease is None else lease.tenant

@@ -76,6 +76,12 @@ class ChargeLease(msgspec.Struct, frozen=True, tag="charge"):
     amount: int
 
 
+class TellNotice(msgspec.Struct, frozen=True, tag="note"):
+    topic: str
+    about: str
+    data: dict[str, Any]
+
+
 class PutSite(msgspec.Struct, frozen=True, tag="site"):
     site: Site
 
@@ -94,6 +100,7 @@ SiteRequest = (
     | ReleaseLease
     | MeasureLease
     | ChargeLease
+    | TellNotice
     | PutSite
     | PutCapacity
 )  # what ``site.<id>.lease`` takes

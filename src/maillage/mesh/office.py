@@ -27,6 +27,7 @@ from maillage.mesh.messages import (
     PutCapacity,
     PutSite,
     ReleaseLease,
+    TellNotice,
 )
 from maillage.mesh.mirror import Mirror
 from maillage.mesh.router import Router
@@ -116,6 +117,11 @@ class HubOffice(Office):
 
     async def charge(self, lease_id: str, line: str, amount_micro: int) -> LeaseDocument:
         return await self._move(lease_id, ChargeLease(lease_id, line, amount_micro))
+
+    async def note(self, site: str, topic: str, about: str, data: dict[str, Any]) -> None:
+        if self._directory.owner(site) is None:
+            raise NotFound(f"the chain has no site {site[:64]!r}, or it has no node yet")
+        await self._owners.ask(site, TellNotice(topic, about, data), bool)
 
     def nearest_sites(self, lat: float, lon: float, limit: int) -> list[NearSite]:
         """Stores only: each hub's holding lies where its store does."""

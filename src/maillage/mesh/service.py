@@ -32,6 +32,7 @@ from maillage.mesh.messages import (
     Refused,
     ReleaseLease,
     SiteRequest,
+    TellNotice,
     VoidKey,
     lease_subject,
 )
@@ -87,6 +88,9 @@ class SiteService:
             case VoidKey(tenant, key, at):
                 check_names(tenant=tenant, key=key)
                 await office.void(site, tenant, key, await self._forgotten(tenant, key, at))
+                return True
+            case TellNotice(topic, about, data):
+                await office.note(site, topic, about, data)
                 return True
             case PutSite(record):
                 _require(record.id == site, "site.id")

@@ -43,6 +43,12 @@ def test_a_notice_is_an_event_of_its_site_like_any_other(chain: Any) -> None:
     assert chain.office.whose(last) is None
 
 
+def test_a_notice_that_names_a_tenant_is_the_tenant_s_to_follow(chain: Any) -> None:
+    tell(chain, "roof.lease.sign", "roof-leases/rl_1", tenant="acme", state="signed")
+    (last,) = [event for batch in chain.journal.read(1) for event in decode_events(batch.body)]
+    assert chain.office.whose(last) == "acme"
+
+
 def test_the_checker_takes_notices_and_counts_them_in_the_sequence(chain: Any, tmp_path: Path) -> None:
     tell(chain)
     tell(chain, "robots.cleaning.done", "cleanings/7")

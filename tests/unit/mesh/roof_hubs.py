@@ -30,7 +30,7 @@ class RoofHub:
     def open(self) -> None:
         """As a process of the hub's does that starts."""
         hub = self.hub
-        self.roofs = Roofs(hub.world.database, hub.office, hub.world.clock, hub.hub.finder.paths, None)
+        self.roofs = Roofs(hub.world.database, hub.office, hub.world.clock, hub.hub.finder.paths)
         self.desk = self.roofs.leases
 
     async def restart(self) -> None:

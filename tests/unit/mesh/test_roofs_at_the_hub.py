@@ -8,6 +8,7 @@ import pytest
 
 from maillage.kernel.asks import Near
 from maillage.kernel.errors import LeaseState, NoCapacity, SiteUnreachable
+from maillage.kernel.events import Noted
 from maillage.kernel.leases import site_of
 from maillage.kernel.times import DAY_S, HOUR_S
 from maillage.mesh import voider
@@ -96,6 +97,20 @@ def test_an_application_is_granted_by_one_lease_at_the_store_that_is_part_of_it(
             assert isinstance(await refusal_in(release(granted.id, "acme")), LeaseState)
         await one.desk.leave(ACME, lease.id, "withdraw", NOTHING)
         assert roof_leases(first) == []
+
+    world.run(test)
+
+
+def test_what_becomes_of_a_roof_lease_is_told_in_the_store_s_own_sequence(world: MeshWorld) -> None:
+    async def test(world: MeshWorld) -> None:
+        one, (first, second) = await roof_hub(world)
+        lease = await one.signed("m1")
+        told = [event for event in first.events if isinstance(event, Noted)]
+        steps = ("inquire", "apply", "review", "approve", "sign")
+        assert [event.topic for event in told] == [f"roof.lease.{step}" for step in steps]
+        assert {one.hub.office.whose(event) for event in told} == {"acme"}
+        assert {event.about for event in told} == {f"roof-leases/{lease}"}
+        assert not [event for event in second.events if isinstance(event, Noted)]
 
     world.run(test)
 

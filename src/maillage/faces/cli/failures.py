@@ -57,7 +57,7 @@ HINTS = {
     "audit-unavailable": "it was done; the server's log has what the audit lacks",
     "already-exists": "choose another id, or name the properties that it has",
     "idempotency-key-reused": "take a new --key; with --hours and no --start, each ask is another one",
-    "not-allowed": "use an operator's key in MAILLAGE_KEY",
+    "not-allowed": "set MAILLAGE_SERVER, and in MAILLAGE_KEY the key of somebody who may",
     "no-key": "set MAILLAGE_KEY to a key that is in force",
     "too-large": "split the file, or import it where the data folder is: without MAILLAGE_SERVER there is no limit",
     "journal-unavailable": "is the disk full? Nothing was kept; try again",

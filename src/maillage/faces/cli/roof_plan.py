@@ -141,7 +141,7 @@ def _print_plan(found: dict[str, Any]) -> None:
     where = "" if by["band"] is None else f" {_WHERE[by['place']]}"
     count = len(found["roofs"])
     show.say(
-        f"{count:,} roof{'' if count == 1 else 's'}: {found['people']:,} of {found['population']:,} people"
+        f"{_roofs(count)}: {found['people']:,} of {found['population']:,} people"
         f" ({found['share']:.2%}) {reached}{where}.",
         "bold",
     )
@@ -152,7 +152,7 @@ def _print_plan(found: dict[str, Any]) -> None:
             ("on average", _mean(found)),
             ("a year's rent of a mount each", _rent(found)),
             ("quality", _quality(found)),
-            ("chosen from", f"{found['candidates']:,} roofs in {found['seconds']:.2f} s, {found['method']}"),
+            ("chosen from", f"{_roofs(found['candidates'])} in {found['seconds']:.2f} s, {found['method']}"),
             ("passed over", passed_over or None),
             ("sites without a roof record", f"{without:,}" if without else None),
         ]
@@ -164,7 +164,7 @@ def _print_plan(found: dict[str, Any]) -> None:
             roof["name"],
             f"{roof['people']:,}",
             None if roof["cell_km"] is None else f"{roof['cell_km']:.3f}",
-            roof["rent_per_year"],
+            None if roof["rent_per_year"] is None else show.grouped(roof["rent_per_year"]),
             "fixed" if roof["fixed"] else None,
         )
         for number, roof in enumerate(found["roofs"][:ROWS_SHOWN], 1)
@@ -186,7 +186,11 @@ def _mean(found: dict[str, Any]) -> str | None:
 
 
 def _rent(found: dict[str, Any]) -> str | None:
-    return None if found["cost"] is None else f"{found['cost']} {found['currency']}"
+    return None if found["cost"] is None else f"{show.grouped(found['cost'])} {found['currency']}"
+
+
+def _roofs(count: int) -> str:
+    return f"{count:,} roof{'' if count == 1 else 's'}"
 
 
 def _quality(found: dict[str, Any]) -> str:

@@ -101,7 +101,7 @@ def _print_comparison(document: dict[str, Any]) -> None:
     models = document["models"]
     terms = 1 + document["renewals"]
     show.say(
-        f"{_grouped(document['rent_per_month'])} a month from {document['start']} to {document['end']}, "
+        f"{show.grouped(document['rent_per_month'])} a month from {document['start']} to {document['end']}, "
         f"{terms} term{'' if terms == 1 else 's'} of {document['term_years']} years",
         "bold",
     )
@@ -114,17 +114,17 @@ def _print_comparison(document: dict[str, Any]) -> None:
     ]
     show.print_table(columns, rows, right=[name for name in columns if name != "from"])
     show.say("")
-    show.print_facts((model["name"], f"{_grouped(model['total'])} in all{_worth(model)}") for model in models)
+    show.print_facts((model["name"], f"{show.grouped(model['total'])} in all{_worth(model)}") for model in models)
     if document["rate_percent"] is not None:
         show.say(f"worth at the start, discounted by {document['rate_percent']:g} % a year", "dim")
 
 
 def _worth(model: dict[str, Any]) -> str:
-    return "" if model["present_value"] is None else f", worth {_grouped(model['present_value'])}"
+    return "" if model["present_value"] is None else f", worth {show.grouped(model['present_value'])}"
 
 
 def _cells(year: dict[str, Any]) -> tuple[str, str]:
-    return _grouped(year["rent_per_month"]), _grouped(year["rent"])
+    return show.grouped(year["rent_per_month"]), show.grouped(year["rent"])
 
 
 def _print_roll(roll: dict[str, Any], years: int | None) -> None:
@@ -134,12 +134,12 @@ def _print_roll(roll: dict[str, Any], years: int | None) -> None:
             each["tenant"],
             each["site"],
             each["state"],
-            _grouped(each["rent_per_month"]),
+            show.grouped(each["rent_per_month"]),
             _rise(each["next_escalation"], each["time_zone"]),
             each["notice_by"] and _local_day(each["notice_by"], each["time_zone"]),
             _local_day(each["committed_until"], each["time_zone"]),
-            _grouped(each["committed"]),
-            _grouped(each["with_renewals"]),
+            show.grouped(each["committed"]),
+            show.grouped(each["with_renewals"]),
         )
         for each in roll["items"]
     ]
@@ -154,14 +154,14 @@ def _print_roll(roll: dict[str, Any], years: int | None) -> None:
     currency, left = roll["currency"], roll["remaining_years"]
     show.print_facts(
         [
-            ("leases", f"{len(rows):,}, {_grouped(roll['rent_per_month'])} {currency} a month"),
+            ("leases", f"{len(rows):,}, {show.grouped(roll['rent_per_month'])} {currency} a month"),
             ("years left", None if left is None else f"{left:g}, weighted by rent"),
-            ("committed", f"{_grouped(roll['committed'])} {currency}"),
-            ("with renewals", f"{_grouped(roll['with_renewals'])} {currency}"),
+            ("committed", f"{show.grouped(roll['committed'])} {currency}"),
+            ("with renewals", f"{show.grouped(roll['with_renewals'])} {currency}"),
             (
                 f"worth now at {roll['rate_percent']:g} %",
-                f"{_grouped(roll['present_value_committed'])} {currency}, with renewals "
-                f"{_grouped(roll['present_value_with_renewals'])} {currency}",
+                f"{show.grouped(roll['present_value_committed'])} {currency}, with renewals "
+                f"{show.grouped(roll['present_value_with_renewals'])} {currency}",
             ),
         ]
     )
@@ -176,8 +176,8 @@ def _print_years(years: list[dict[str, Any]], most: int | None) -> None:
     rows: list[tuple[object, ...]] = [
         (
             each["year"],
-            _grouped(each["committed"]),
-            _grouped(each["with_renewals"]),
+            show.grouped(each["committed"]),
+            show.grouped(each["with_renewals"]),
             show.bar(float(each["with_renewals"]) / highest),
         )
         for each in shown
@@ -192,7 +192,7 @@ def _print_years(years: list[dict[str, Any]], most: int | None) -> None:
 def _rise(escalation: dict[str, Any] | None, zone: str) -> str:
     if escalation is None:
         return ""
-    return f"{_local_day(escalation['at'], zone)} to {_grouped(escalation['rent_per_month'])}"
+    return f"{_local_day(escalation['at'], zone)} to {show.grouped(escalation['rent_per_month'])}"
 
 
 def _local_day(instant: str, zone: str) -> str:
@@ -210,9 +210,3 @@ def _draw(roll: dict[str, Any], years: int | None, png: Path) -> None:
         raise own_problem("usage", "--png: no rent is to come, so there is nothing to draw")
     bars = [Bar(str(each["year"]), float(each["committed"]), float(each["with_renewals"])) for each in roll["years"]]
     picture(png, f"Roof rent by year, {roll['currency']}, as of {roll['as_of'][:10]}", bars[:years])
-
-
-def _grouped(amount: str) -> str:
-    """A decimal text with its thousands apart."""
-    whole, _, decimals = amount.partition(".")
-    return f"{int(whole):,}.{decimals}"

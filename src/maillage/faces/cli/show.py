@@ -105,6 +105,13 @@ def draws_blocks() -> bool:
     return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
+def grouped(amount: str) -> str:
+    """A decimal text with its thousands apart."""
+    from decimal import Decimal
+
+    return f"{Decimal(amount):,}"
+
+
 def needs_text(needs: dict[str, Any]) -> str:
     return ", ".join(f"{kind} {quantity:,}" for kind, quantity in needs.items())
 

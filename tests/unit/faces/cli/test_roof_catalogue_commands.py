@@ -122,7 +122,7 @@ def test_roofs_are_listed_filtered_and_written_for_maps(shop: Path) -> None:
 def test_a_plan_is_shown_written_and_drawn(shop: Path) -> None:
     said = ok("roof", "plan", "--count", "1", "--catchment-km", "3", "--png", "plan.png", "--geojson", "plan.geojson")
     assert "1 roof: 90,000 of 150,000 people (60.00%) live within 3 km." in said
-    assert "3600.00 USD" in said and "sites without a roof record    1" in said
+    assert "3,600.00 USD" in said and "sites without a roof record    1" in said
     assert Image.open("plan.png").size[0] >= 600
     (feature,) = json.loads(Path("plan.geojson").read_text())["features"]
     assert (feature["id"], feature["properties"]["number"]) == ("st-1", 1)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import msgspec
 
 from maillage.kernel.errors import Invalid, NotAllowed, NotFound, Refusal
-from maillage.kernel.notices import Notices
 from maillage.kernel.office import Office
 from maillage.kernel.ports import Clock
 from maillage.kernel.readings import currency_of
@@ -43,17 +42,14 @@ log = logging.getLogger(__name__)
 
 
 class LeasingDesk:
-    """``notices`` is None where this process owns no site. What of a lease is half-done, and what is due by the clock,
-    the ``LeaseKeeper`` sees to."""
+    """What of a lease is half-done, and what is due by the clock, the ``LeaseKeeper`` sees to."""
 
-    def __init__(
-        self, records: RoofLeaseRecords, roofs: RoofRecords, office: Office, clock: Clock, notices: Notices | None
-    ) -> None:
+    def __init__(self, records: RoofLeaseRecords, roofs: RoofRecords, office: Office, clock: Clock) -> None:
         self.book = LeaseBook(records)
         self.papers = Papers(self.book, clock)
         self.served = ServedNetworks()
         self._roofs, self._office, self._clock = roofs, office, clock
-        self._teller = Teller(notices)
+        self._teller = Teller(office)
         self._applying = Applying(self.book, office, clock)
         self.settling = Settling(self.book, self._applying, office, self._teller, clock)
 
@@ -66,7 +62,9 @@ class LeasingDesk:
     async def some(
         self, actor: Actor, tenant: str | None, site: str | None, state: str | None, before: str | None, limit: int
     ) -> tuple[list[RoofLeaseDocument], str | None]:
-        """The newest first, a tenant's own, and the id to go on from."""
+        """The newest first, a tenant's own, and the id to go on from. Invalid for one that was not given."""
+        if before is not None and not await self._sees(actor, before):
+            raise Invalid("cursor", "is not one that this list gave; start again without it")
         whose = actor.tenant if actor.role == "tenant" else tenant
         found = await to_the_end(self.book.records.some, whose, site, state, before, limit + 1)
         following = found[limit - 1].id if len(found) > limit else None
@@ -223,6 +221,13 @@ class LeasingDesk:
     async def refresh_networks(self) -> None:
         """See what other processes changed."""
         self.served.refresh(await self.book.going_on())
+
+    async def _sees(self, actor: Actor, lease_id: str) -> bool:
+        try:
+            await self.book.get(lease_id, actor)
+        except NotFound:
+            return False
+        return True
 
     async def _whole(self, actor: Actor, lease_id: str, act: str) -> RoofLease:
         """The lease, none of its former steps half-done, from which this step may be taken."""

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 LOOK_S = 60.0
 """How often it looks at all leases, as other processes change them too."""
 SOONEST_S = 1.0
+AT_ONCE = 16
+"""Leases seen to at a time: those of a store that is out of reach wait for many seconds."""
 
 
 class LeaseKeeper:
@@ -43,11 +45,14 @@ class LeaseKeeper:
         leases = await self._desk.book.going_on()
         # Beside the loop: of thousands of leases the dates take a second when they are seen first.
         self._wakes = await asyncio.to_thread(lambda: {lease.id: self._wake_of(lease) for lease in leases})
-        now = self._clock.now()
-        for lease in leases:
-            _, at = self._wakes[lease.id]
-            if at is not None and at <= now:
+        now, room = self._clock.now(), asyncio.Semaphore(AT_ONCE)
+
+        async def settle(lease: RoofLease) -> None:
+            async with room:
                 await self._settle(lease)
+
+        due = [lease for lease in leases if (at := self._wakes[lease.id][1]) is not None and at <= now]
+        await asyncio.gather(*(settle(lease) for lease in due))
         await self._desk.refresh_networks()
 
     def next_s(self) -> float:

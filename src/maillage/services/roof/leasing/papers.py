@@ -4,7 +4,7 @@ import re
 import secrets
 from hashlib import sha256
 
-from maillage.kernel.errors import Invalid, NotFound
+from maillage.kernel.errors import Invalid, NotAllowed, NotFound
 from maillage.kernel.ports import Clock
 from maillage.kernel.threads import to_the_end
 from maillage.services.roof.leasing.book import LeaseBook
@@ -29,6 +29,8 @@ class Papers:
         self, actor: Actor, lease_id: str, kind: str, name: str, media_type: str, body: bytes
     ) -> PaperDocument:
         """Durable when it returns. Invalid for what is no document, or too large a one."""
+        if actor.role == "node":
+            raise NotAllowed("documents are attached by the tenant or an operator; this key is a node's")
         _check(kind, name, media_type, body)
         require_room(await self._book.get(lease_id, actor))
         document = Document(

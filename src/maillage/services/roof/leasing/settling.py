@@ -39,6 +39,7 @@ class Settling:
                 lease = await self._book.get(lease.id)
                 if self._applying.is_half_done(lease):
                     return lease
+                await self._teller.tell(lease)
         return await self._lapse(lease) if lease.start <= now else lease
 
     async def charge(self, lease: RoofLease) -> RoofLease:

@@ -14,15 +14,13 @@ MOUNTS_TOLD = 20
 
 
 class Teller:
-    """What can't be told is logged: a roof lease does not wait for it. A process that owns no site tells nothing."""
+    """What can't be told is logged: a roof lease does not wait for it."""
 
-    def __init__(self, notices: Notices | None) -> None:
+    def __init__(self, notices: Notices) -> None:
         self._notices = notices
 
     async def tell(self, lease: RoofLease) -> None:
         """``roof.lease.<act>`` about the last step of a lease."""
-        if self._notices is None:
-            return
         step = lease.history[-1]
         data: dict[str, Any] = {
             "tenant": lease.tenant,

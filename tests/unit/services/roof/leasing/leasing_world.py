@@ -85,7 +85,7 @@ class RoofWorld:
 
     def another_desk(self) -> LeasingDesk:
         """As another process would have."""
-        return LeasingDesk(self.records, self.roofs, self.office, self.clock, self.office)
+        return LeasingDesk(self.records, self.roofs, self.office, self.clock)
 
     def build(self, **sizes: float) -> None:
         """The site, its roof and its pools."""

@@ -102,6 +102,10 @@ def test_leases_are_listed_in_pages_the_newest_first(world: RoofWorld) -> None:
     rest, end = world.run(world.desk.some(OPERATOR, "acme", "wm-1", "inquiry", following, 2))
     assert ([each.id for each in first + rest], end) == (made[::-1], None)
     assert world.run(world.desk.some(OPERATOR, None, None, "signed", None, 2)) == ([], None)
+    assert following is not None
+    for actor, cursor in ((OPERATOR, "made-up"), (OTHER, following)):
+        refusal = refusal_of(lambda who=actor, what=cursor: world.run(world.desk.some(who, None, None, None, what, 2)))
+        assert refusal.extra["field"] == "cursor"
 
 
 ROLES: tuple[Actor, ...] = (ACME, OPERATOR, NODE, Actor("clock", "clock"))
@@ -287,11 +291,21 @@ def test_what_an_inquiry_leaves_out_is_filled_in(world: RoofWorld) -> None:
         ({"start": "2026-11-01"}, "start"),
         ({"start": "soon"}, "start"),
         ({"start": "2027-13-01"}, "start"),
+        ({"start": "2027-W01-1"}, "start"),
+        ({"start": "2077-01-01"}, "start"),
+        ({"start": "9990-01-01"}, "start"),
+        ({"start": "9999-12-31"}, "start"),
+        ({"start": "2070-01-01"}, "terms.renewals"),
         ({"needs": {"roof_mount": 1}}, "needs.roof_mount"),
         ({"needs": {"roof_load": 1}}, "needs.roof_load"),
         ({"needs": {"cpu": "0.0001"}}, "needs.cpu"),
         ({"terms": TermsDocument(rent_per_month="NaN")}, "terms.rent_per_month"),
         ({"terms": TermsDocument(rent_per_month="much")}, "terms.rent_per_month"),
+        ({"terms": TermsDocument(rent_per_month="1_000")}, "terms.rent_per_month"),
+        ({"terms": TermsDocument(rent_per_month=" 5")}, "terms.rent_per_month"),
+        ({"terms": TermsDocument(rent_per_month="\uff11\uff12")}, "terms.rent_per_month"),
+        ({"terms": TermsDocument(rent_per_month="0." + "0" * 80 + "1")}, "terms.rent_per_month"),
+        ({"terms": TermsDocument(rent_per_month=1e30)}, "terms.rent_per_month"),
         ({"terms": TermsDocument(rent_per_month="1", escalator_percent="1e999")}, "terms.escalator_percent"),
         ({"terms": TermsDocument(rent_per_month="1", term_years=30, renewals=5)}, "terms.renewals"),
     ],

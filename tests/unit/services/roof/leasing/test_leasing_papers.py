@@ -64,6 +64,13 @@ def test_what_is_no_document_is_refused_by_its_field(
     assert world.get(lease).documents == []
 
 
+def test_a_nodes_key_attaches_nothing(world: RoofWorld) -> None:
+    lease = world.inquire().id
+    attached = world.desk.papers.attach(NODE, lease, "permit", "a.pdf", "application/pdf", b"x")
+    assert isinstance(refusal_of(lambda: world.run(attached)), NotAllowed)
+    assert world.get(lease).documents == []
+
+
 def test_a_lease_has_documents_up_to_a_bound_and_none_once_it_is_over(
     world: RoofWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +131,15 @@ def test_what_another_process_changed_is_seen_at_the_next_look(world: RoofWorld)
         "0.0.0.0/0",
         "fe80::%1/64",
         "::ffff:203.0.113.0/120",
+        "::203.0.113.0/120",
+        "64:ff9b::cb00:7100/120",
+        "127.0.0.0/8",
+        "169.254.7.0/24",
+        "224.0.0.0/8",
+        "240.0.0.0/8",
+        "::1/128",
+        "fe80::/64",
+        "ff0e::/16",
     ],
 )
 def test_what_is_no_range_of_an_operator_is_refused_by_its_place(world: RoofWorld, text: str) -> None:
