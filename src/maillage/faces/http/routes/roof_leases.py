@@ -1,6 +1,6 @@
 """Roof leases, from the inquiry to the day when the roof is as it was: a tenant's own, for operators all."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -18,22 +18,11 @@ from maillage.services.roof.leasing.documents import (
     SignWanted,
     StepWanted,
 )
+from maillage.services.roof.leasing.model import State
 from maillage.services.roof.leasing.rent_documents import RentDocument
 from maillage.services.roof.leasing.steps import Actor
 from maillage.tenancy.principal import Principal
 
-State = Literal[
-    "inquiry",
-    "application",
-    "structural_review",
-    "permit",
-    "signed",
-    "on_air",
-    "decommissioned",
-    "withdrawn",
-    "declined",
-    "lapsed",
-]
 Id = FromPath[str]
 
 
