@@ -89,11 +89,13 @@ def test_going_on_are_those_of_which_something_is_left_to_be_done(place: Place) 
     assert [each.id for each in records.going_on()] == ["rl_2", "rl_1"]
 
 
-def test_a_check_sees_all_others_that_are_going_on_and_what_it_refuses_is_not_written(place: Place) -> None:
+def test_a_check_sees_all_others_that_have_their_mounts_and_what_it_refuses_is_not_written(place: Place) -> None:
     records = SqlRoofLeaseRecords(place.open())
-    first = lease("rl_a")
-    for each in (first, lease("rl_b"), lease("rl_c", site="wm-2"), lease("rl_d", state="declined")):
+    first = lease("rl_a", state="application")
+    others = [lease("rl_b", state="permit"), lease("rl_c", state="on_air", site="wm-2")]
+    for each in (first, *others, lease("rl_d", state="declined"), lease("rl_e")):
         records.add(each)
+    assert records.holding() == [first, *others]
     seen: list[str] = []
     assert records.change(changed(first), lambda others: seen.extend(each.id for each in others))
     assert seen == ["rl_b", "rl_c"]

@@ -63,7 +63,7 @@ class Verbs(ABC):
         """The document that answers a request, None for an empty one. A path as ``content`` is a file to send."""
         headers = dict(headers or {})
         if json is not None:
-            content = json_text.dumps(json, allow_nan=False).encode()
+            content = self._encoded(json)
             headers["Content-Type"] = "application/json"
         given = {name: value for name, value in (params or {}).items() if value is not None}
         response = self._answered(method, path, given, content, headers)
@@ -76,6 +76,14 @@ class Verbs(ABC):
         if not response.is_success:
             raise self._stranger(response)
         return document
+
+    def _encoded(self, document: Any) -> bytes:
+        try:
+            return json_text.dumps(document, allow_nan=False).encode()
+        except ValueError:
+            told = "a number in it is NaN or infinite, which JSON has no way to say"
+            malformed = {"type": "/problems/malformed", "title": "The request could not be read", "status": 400}
+            raise self._problem({**malformed, "detail": told}) from None
 
     def send(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> Answer:
         """Whatever answers a request to an app, unless it is a problem of the chain's own."""

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 import re
 from array import array
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ TERRITORIES = ("60", "66", "69", "72", "74", "78")
 """First digits of a geoid in American Samoa, Guam, the Northern Marianas, Puerto Rico, the Minor Outlying Islands and
 the US Virgin Islands (FIPS 5-2). The Census Bureau's national figures count the 50 states and the District of Columbia.
 """
+PEOPLE_MAX = 10_000_000_000
+"""At one point; more than there are on earth."""
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -84,8 +85,8 @@ def _rows(text: io.TextIOWrapper) -> Iterator[tuple[float, float, float, str]]:
                 raise Invalid("columns", f"there are {len(fields)} where the header has {len(names)}")
             lat, lon, people = (_number(fields[column], names[column]) for column in columns)
             check_position(lat, lon)
-            if not 0 <= people < math.inf:
-                raise Invalid("population", f"{people:g} is no number of people")
+            if not 0 <= people <= PEOPLE_MAX:
+                raise Invalid("population", f"{people:g} is no number of people; it goes from 0 to {PEOPLE_MAX:,}")
             # Some files of the Census Bureau write 1400000US01001020100: what stands before US is the level.
             yield lat, lon, people, "" if geoid is None else fields[geoid].strip().rpartition("US")[2]
     except Invalid as invalid:

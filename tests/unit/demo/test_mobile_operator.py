@@ -80,11 +80,14 @@ def test_its_books_are_whole(folder: Path, report: RoofReport) -> None:
     assert books.charged_micro[report.operator] == round(float(report.rent_charged) * 1_000_000)
 
 
-def test_people_see_the_plan_the_leases_and_the_rent(report: RoofReport) -> None:
+@pytest.mark.parametrize("width", [80, 160])
+def test_people_see_the_plan_the_leases_and_the_rent(report: RoofReport, width: int) -> None:
     text = io.StringIO()
-    show_roofs(Console(file=text, width=160), report)
-    for told in ("Roofs for 5G around", report.roofs[0].lease, "on_air", "Rent charged so far"):
-        assert told in text.getvalue()
+    show_roofs(Console(file=text, width=width), report)
+    leases = [roof.lease for roof in report.roofs]
+    said = " ".join(text.getvalue().split())
+    for told in ("Roofs for 5G around", *leases, *report.roofs[0].networks, "on_air", "Rent charged so far"):
+        assert told in said
 
 
 def test_the_made_up_tracts_hold_the_people_of_the_cities(tmp_path: Path) -> None:

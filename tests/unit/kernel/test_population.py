@@ -59,6 +59,7 @@ def test_geoids_that_lost_their_leading_zeros_are_refused_lest_california_pass_f
         ("51,4.4,", "population: '' is not a number"),
         ("51,4.4,-1", "population: -1 is no number of people"),
         ("51,4.4,1e999", "population: inf is no number of people"),
+        ("51,4.4,1e300", "population: 1e+300 is no number of people; it goes from 0 to 10,000,000,000"),
         ('51,4.4,"1,000"', "population: '1,000' is not a number"),
         ("51,4.4", "there are 2 where the header has 3"),
         ("51,4.4,1,2", "there are 4 where the header has 3"),

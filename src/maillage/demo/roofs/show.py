@@ -15,8 +15,9 @@ def show_roofs(console: Console, report: RoofReport) -> None:
     )
     table = Table(header_style="dim", box=None, pad_edge=False)
     for name in ("store", "roof lease", "state", "networks"):
-        table.add_column(name)
-    for name in ("antennas at m", "cell km", "people", "a month"):
+        # The name gives way where there is little room: an id with its end cut off can't be asked for.
+        table.add_column(name, no_wrap=name != "store")
+    for name in ("antennas at m", "people", "a month"):
         table.add_column(name, justify="right")
     for roof in report.roofs:
         table.add_row(
@@ -25,7 +26,6 @@ def show_roofs(console: Console, report: RoofReport) -> None:
             roof.state,
             ", ".join(roof.networks),
             f"{roof.radiation_centre_m:.1f}",
-            f"{roof.cell_km:.2f}",
             f"{roof.people:,}",
             f"{float(roof.rent_per_month):,.2f}",
         )

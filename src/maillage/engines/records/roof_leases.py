@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from maillage.engines.records.database import Database, Turn
 from maillage.engines.records.roof_tables import roof_documents, roof_leases
 from maillage.kernel.errors import NotFound
-from maillage.services.roof.leasing.model import RoofLease
+from maillage.services.roof.leasing.model import HOLDS_MOUNTS, RoofLease
 
 
 class SqlRoofLeaseRecords:
@@ -25,7 +25,7 @@ class SqlRoofLeaseRecords:
 
     def change(self, lease: RoofLease, check: Callable[[list[RoofLease]], None] | None = None) -> bool:
         former = sa.and_(roof_leases.c.id == lease.id, roof_leases.c.revision == lease.revision - 1)
-        others = _GOING_ON.where(roof_leases.c.id != lease.id)
+        others = _HOLDING.where(roof_leases.c.id != lease.id)
         with self._database.transaction() as connection:
             self._database.take_turn(connection, Turn.ROOF_LEASES)
             if check is not None:
@@ -42,6 +42,9 @@ class SqlRoofLeaseRecords:
 
     def going_on(self) -> list[RoofLease]:
         return self._read(_GOING_ON)
+
+    def holding(self) -> list[RoofLease]:
+        return self._read(_HOLDING)
 
     def some(
         self, tenant: str | None, site: str | None, state: str | None, before: str | None, limit: int
@@ -79,6 +82,7 @@ class SqlRoofLeaseRecords:
 _GOING_ON = (
     sa.select(roof_leases.c.body).where(roof_leases.c.going_on).order_by(roof_leases.c.created_at, roof_leases.c.id)
 )
+_HOLDING = _GOING_ON.where(roof_leases.c.state.in_(sorted(HOLDS_MOUNTS)))
 
 
 def _leases(connection: sa.Connection, wanted: sa.Select[Any]) -> list[RoofLease]:

@@ -246,7 +246,12 @@ def _print_roofs(found: dict[str, Any]) -> None:
             row += [None, None] if coverage is None else [f"{coverage['cell_km']:.3f}", f"{coverage['people']:,}"]
         rows.append(row)
     columns += (["km"] if near else []) + (["cell km", "people"] if band else [])
-    show.print_table(columns, rows, columns[3:], "No roofs; 'maillage roof put' and 'roof import' enter some.")
+    show.print_table(
+        columns,
+        rows,
+        columns[3:],
+        "No roof fits; where there is none yet, 'maillage roof put' and 'roof import' enter some.",
+    )
     show.note_more(found)
 
 

@@ -15,6 +15,7 @@ from granian.server.embed import Server
 
 from maillage.bootstrap import Chain
 from maillage.faces.http.app import build_app
+from maillage.faces.operations.memory import give_back_large_blocks
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ async def serve(
     ``on_listening`` gets the URL once connections are taken. ``/metrics`` is for anybody who reaches a loopback
     address, or with ``public_metrics`` any other; else for operators.
     """
+    give_back_large_blocks()
     port = _bindable(host, port)
     logging.getLogger("_granian").setLevel(logging.WARNING)
     async with chain:

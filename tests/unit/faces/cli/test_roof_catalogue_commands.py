@@ -97,6 +97,12 @@ def test_a_file_that_holds_no_roof_is_refused(folder: Path, content: str) -> Non
     assert "can't be opened" in refused("roof", "put", "st-1", "absent.json")
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400"])
+def test_a_number_that_is_not_finite_is_refused_before_it_is_sent(folder: Path, number: str) -> None:
+    Path("roof.json").write_text(f'{{"height_m": {number}, "mounts": []}}')
+    assert "NaN or infinite" in refused("roof", "put", "st-1", "roof.json")
+
+
 def test_where_people_live_is_entered_and_shown(folder: Path) -> None:
     assert "no population was entered yet" in refused("roof", "population")
     assert "people.csv: 150,000 people in 3 places" in ok("roof", "population", "people.csv")
@@ -114,7 +120,7 @@ def test_roofs_are_listed_filtered_and_written_for_maps(shop: Path) -> None:
     assert len(document("roof", "catalogue", *more)["items"]) == 2
     features = json.loads(Path("roofs.geojson").read_text())["features"]
     assert [each["id"] for each in features] == ["st-1", "st-2"]
-    assert "No roofs" in ok("roof", "catalogue", "--country", "FR")
+    assert "No roof fits" in ok("roof", "catalogue", "--country", "FR")
     assert "there is no 'n99'" in refused("roof", "catalogue", "--band", "n99")
     assert "no folder" in refused("roof", "catalogue", "--geojson", "absent/roofs.geojson")
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import msgspec
 
 from maillage.kernel.errors import Invalid
-from maillage.kernel.quantities import from_micro, to_micro
+from maillage.kernel.quantities import MICRO, from_micro, to_micro
 from maillage.kernel.sites import SITE_ID
 from maillage.services.roof.catalogue.model import Mount, Roof
 
@@ -43,8 +43,17 @@ def checked_roof(roof: Roof) -> Roof:
     for field in ("access", "warranty"):
         if len(getattr(roof, field)) > TEXT_MAX:
             raise Invalid(field, f"is longer than {TEXT_MAX:,} characters")
-    rent = None if roof.asking_rent is None else from_micro(to_micro(roof.asking_rent, "asking_rent"))
-    return msgspec.structs.replace(roof, asking_rent=rent, outline=_checked_outline(roof.outline, roof.mounts))
+    outline = _checked_outline(roof.outline, roof.mounts)
+    return msgspec.structs.replace(roof, asking_rent=_checked_rent(roof.asking_rent), outline=outline)
+
+
+def _checked_rent(rent: str | None) -> str | None:
+    if rent is None:
+        return None
+    micro = to_micro(rent, "asking_rent")
+    if micro % (MICRO // 100):
+        raise Invalid("asking_rent", f"{rent[:40]} has more than two decimals, and leases are paid to the cent")
+    return from_micro(micro)
 
 
 def _check_mount(mount: Mount, field: str, height_m: float) -> None:

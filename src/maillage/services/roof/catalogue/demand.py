@@ -14,7 +14,8 @@ KM_PER_DEG = math.radians(1) * EARTH_RADIUS_KM
 CELLS_A_RADIUS = 16
 """Own choice: squares that the largest radius is cut into. Beside squares half as wide the people of a roof differ by
 0.3 % in the median, and by less than 1.4 % at 99 of 100 roofs (n78, 4,654 US stores, census tracts)."""
-
+ROOFS_A_TURN = 250
+"""Whose squares are held at a time, before those out of reach are left out."""
 PAIRS_MAX = 5_000_000
 """Own choice: 1 GB while they are being sorted. All of 4,654 roofs and 84,414 tracts are fewer up to 55 km."""
 
@@ -47,16 +48,29 @@ def by_cells(people: People, lat_deg: FloatArray, lon_deg: FloatArray, radius_km
     """Within a radius of each candidate, people spread evenly over the land of each tract (areal interpolation), on
     squares of one lattice for all: radio cells are small beside tracts. Only squares that somebody serves."""
     step_km = float(radius_km.max()) / CELLS_A_RADIUS
-    candidate, row, column = _squares(lat_deg, lon_deg, radius_km, step_km)
-    lat, lon, width_km = _middles(row, column, step_km)
-    vectors, roofs = unit_vectors(lat, lon), unit_vectors(lat_deg, lon_deg)
-    km = km_of_chords(np.linalg.norm(vectors - roofs[candidate], axis=1))
-    within = km <= radius_km[candidate]
-    candidate, row, column, km = candidate[within], row[within], column[within], km[within]
-    _, first, square = np.unique(np.stack((row, column), axis=1), axis=0, return_index=True, return_inverse=True)
-    counted = people.density_at(vectors[within][first]) * step_km * width_km[within][first]
+    some = [slice(start, start + ROOFS_A_TURN) for start in range(0, len(lat_deg), ROOFS_A_TURN)]
+    found = [_squares_within(lat_deg[part], lon_deg[part], radius_km[part], step_km, part.start) for part in some]
+    candidate, row, column = (np.concatenate([each[at] for each in found]) for at in range(3))
+    km = np.concatenate([each[3] for each in found])
+    # As single numbers: sorting rows takes ten times as long, and lets no other thread run meanwhile.
+    across = column - column.min()
+    _, first, square = np.unique(row * (across.max() + 1) + across, return_index=True, return_inverse=True)
+    lat, lon, width_km = _middles(row[first], column[first], step_km)
+    counted = people.density_at(unit_vectors(lat, lon)) * step_km * width_km
     starts = np.searchsorted(candidate, np.arange(len(lat_deg) + 1))
     return Demand(counted, starts, square.ravel().astype(np.intp), km)
+
+
+def _squares_within(
+    lat_deg: FloatArray, lon_deg: FloatArray, radius_km: FloatArray, step_km: float, number: int
+) -> tuple[IndexArray, IndexArray, IndexArray, FloatArray]:
+    """The squares whose middles are within a radius: numbers of the candidates, which begin at ``number``, rows,
+    columns, and km away."""
+    candidate, row, column = _squares(lat_deg, lon_deg, radius_km, step_km)
+    lat, lon, _ = _middles(row, column, step_km)
+    km = km_of_chords(np.linalg.norm(unit_vectors(lat, lon) - unit_vectors(lat_deg, lon_deg)[candidate], axis=1))
+    within = km <= radius_km[candidate]
+    return candidate[within] + number, row[within], column[within], km[within]
 
 
 def _squares(

@@ -155,7 +155,7 @@ class Catalogue:
         return listed_roof(candidate.roof, candidate.site, candidate.stock, self.currency, candidate.distance_km)
 
     async def _held(self) -> dict[str, dict[str, str]]:
-        return held_mounts(await to_the_end(self._leases.going_on))
+        return held_mounts(await to_the_end(self._leases.holding))
 
     def _require_held(self, site_id: str, kept: set[str]) -> None:
         """MountLeased where a mount that is not among those kept is held."""

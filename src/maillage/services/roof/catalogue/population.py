@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 UNPACKED_MAX = 256 << 20
 """Bytes that a packed file may become."""
+PLACES_MAX = 1_000_000
+"""Own choice: the United States have 240,000 census block groups. So many take half a minute and 1 GB to prepare."""
 NAME_MAX = 200
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
@@ -68,6 +70,8 @@ class Residents:
 
     def _enter(self, content: bytes, name: str, territories: bool) -> StoredPopulation:
         population = _read(content, territories)
+        if (places := len(population.people)) > PLACES_MAX:
+            raise Malformed(f"the file has {places:,} places; at most {PLACES_MAX:,} are taken: add up small ones")
         people = round(float(population.people.sum()))
         new = StoredPopulation(name, self._clock.now(), len(population.people), people, 0, _packed(population))
         return msgspec.structs.replace(new, revision=self._records.put_population(new))

@@ -5,12 +5,14 @@ is rejected whole, with that line and the reason; the others are taken.
 """
 
 import csv
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from maillage.kernel.errors import Invalid, Malformed
+from maillage.kernel.sites import SITE_ID
 from maillage.services.roof.catalogue.documents import NewRoof
 
 REQUIRED = ("site", "height_m", "mount", "x_m", "y_m", "radiation_centre_m")
@@ -98,6 +100,8 @@ def _roof(site: str, lines: list[tuple[int, dict[str, str]]]) -> ReadRoof | Roof
     try:
         if not site:
             raise Invalid("site", "is missing")
+        if not SITE_ID.fullmatch(site):
+            raise Invalid("site", f"{site[:40]!r} is no id of a site")
         for line, row in lines:  # noqa: B007  the line that a refusal is of
             for name in OF_ROOF:
                 value = _value(row, name)
@@ -122,6 +126,9 @@ def _value(row: dict[str, str], name: str) -> str | float | int | None:
     if name in TEXTS:
         return text
     try:
-        return int(text) if name == "fibre_pairs" else float(text)
+        value = int(text) if name == "fibre_pairs" else float(text)
     except ValueError:
         raise Invalid(name, f"{text[:40]!r} is not a number") from None
+    if not math.isfinite(value):
+        raise Invalid(name, f"{text[:40]!r} is not a finite number")
+    return value

@@ -13,7 +13,7 @@ TRIES = 5
 Change = Callable[[RoofLease], RoofLease]
 """Makes the next revision, the same lease where there is nothing to do, or raises a Refusal."""
 Check = Callable[[RoofLease, list[RoofLease]], None]
-"""Is given the next revision and all others that are going on; may raise a Refusal."""
+"""Is given the next revision and all others that have their mounts; may raise a Refusal."""
 
 
 class LeaseBook:
@@ -48,6 +48,9 @@ class LeaseBook:
 
     async def going_on(self) -> list[RoofLease]:
         return await to_the_end(self.records.going_on)
+
+    async def holding(self) -> list[RoofLease]:
+        return await to_the_end(self.records.holding)
 
 
 def _bound(check: Check, after: RoofLease) -> Callable[[list[RoofLease]], None]:

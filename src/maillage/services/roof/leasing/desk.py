@@ -220,7 +220,7 @@ class LeasingDesk:
 
     async def refresh_networks(self) -> None:
         """See what other processes changed."""
-        self.served.refresh(await self.book.going_on())
+        self.served.refresh(await self.book.holding())
 
     async def _sees(self, actor: Actor, lease_id: str) -> bool:
         try:

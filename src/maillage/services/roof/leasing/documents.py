@@ -1,7 +1,8 @@
 """Roof leases as they come in and go out."""
 
+import re
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated
 
 import msgspec
@@ -21,6 +22,7 @@ from maillage.services.roof.rent.terms import EscalatorEvery, Terms
 
 MOUNTS_MAX, ANTENNAS_MAX, NEEDS_MAX = 64, 256, 16
 NOTE_MAX = 2_000
+DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 Note = Annotated[str, Meta(max_length=NOTE_MAX)]
 DayText = Annotated[str, Meta(max_length=10, examples=["2027-01-01"])]
 
@@ -167,9 +169,12 @@ class RoofLeaseDocument(msgspec.Struct, frozen=True):
 def start_of(text: str, tz: str) -> int:
     """The midnight that begins a day, in a site's zone."""
     try:
-        return midnight(date.fromisoformat(text), zone_info(tz))
+        day = date.fromisoformat(text)
+        if str(day) == text:  # and not one of ISO 8601's other forms
+            return midnight(day, zone_info(tz))
     except (ValueError, OverflowError):
-        raise Invalid("start", f"{text[:40]!r} is no day such as 2027-01-01") from None
+        pass
+    raise Invalid("start", f"{text[:40]!r} is no day such as 2027-01-01")
 
 
 def antenna_of(document: AntennaDocument) -> Antenna:
@@ -255,8 +260,7 @@ def _antenna_document(antenna: Antenna) -> AntennaDocument:
 
 
 def _decimal(value: Quantity, field: str) -> Decimal:
-    try:
-        number = Decimal(str(value)[:64])
-    except InvalidOperation:
-        raise Invalid(field, f"{str(value)[:40]!r} is no decimal number, such as 1250.00") from None
-    return number
+    text = str(value)
+    if isinstance(value, str) and not DECIMAL.fullmatch(text):
+        raise Invalid(field, f"{text[:40]!r} is no decimal number, such as 1250.00")
+    return Decimal(text)

@@ -6,7 +6,7 @@ from maillage.kernel.errors import Invalid, NotAllowed
 from maillage.kernel.policy import Policy
 from maillage.kernel.quantities import to_thousandths
 from maillage.kernel.sites import zone_info
-from maillage.kernel.times import format_time
+from maillage.kernel.times import HORIZON_S, format_time
 from maillage.services.roof.catalogue.model import Roof
 from maillage.services.roof.leasing.applying import DERIVED
 from maillage.services.roof.leasing.checks import check_antennas
@@ -25,10 +25,19 @@ def inquired(actor: Actor, wanted: NewRoofLease, roof: Roof, tz: str, policy: Po
     start = start_of(wanted.start, tz)
     if start <= now:
         raise Invalid("start", f"{format_time(start)} is past; a roof is let from a day to come on")
+    if start > now + HORIZON_S:
+        raise Invalid("start", f"{format_time(start)} lies more than 50 years ahead")
     mounts = tuple(wanted.mounts)
     antennas = tuple(antenna_of(antenna) for antenna in wanted.antennas)
     check_antennas(roof, mounts, antennas)
     terms = terms_of(wanted.terms, roof.asking_rent, len(mounts))
+    ends = runs_until(terms, start, zone_info(tz))
+    if ends > now + HORIZON_S:
+        raise Invalid(
+            "terms.renewals",
+            f"with all renewals it would run until {format_time(ends)}, more than 50 years ahead; have fewer or shorter"
+            " terms, or an earlier start",
+        )
     zone_m, clause = wanted.exclusion_zone_m, wanted.interference_clause
     return RoofLease(
         id=f"rl_{secrets.token_hex(6)}",
@@ -40,7 +49,7 @@ def inquired(actor: Actor, wanted: NewRoofLease, roof: Roof, tz: str, policy: Po
         antennas=antennas,
         terms=terms,
         start=start,
-        runs_until=runs_until(terms, start, zone_info(tz)),
+        runs_until=ends,
         created_at=now,
         tz=tz,
         exclusion_zone_m=exclusion_zone_m(antennas) if zone_m is None else zone_m,

@@ -15,7 +15,8 @@ Network = IPv4Network | IPv6Network
 
 def read_networks(texts: Sequence[str]) -> tuple[str, ...]:
     """Ranges in CIDR's notation as they are kept, each once and in the order given. Invalid for what is none, has bits
-    beyond its prefix, or is wider than any operator's can be."""
+    beyond its prefix, is wider than any operator's can be, or holds no host that can be reached through others
+    (loopback, link-local, multicast, reserved)."""
     if len(texts) > NETWORKS_MAX:
         raise Invalid("networks", f"there are {len(texts)}, a roof lease has at most {NETWORKS_MAX}")
     return tuple(dict.fromkeys(str(_network(text, f"networks[{number}]")) for number, text in enumerate(texts)))
@@ -46,6 +47,8 @@ def _network(text: str, field: str) -> Network:
         raise Invalid(field, f"{text[:64]!r} {told}; write it such as 203.0.113.0/24 or 2001:db8::/32") from None
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
         raise Invalid(field, f"{text[:64]} is of version 4: write it such as 203.0.113.0/24")
+    if network.is_loopback or network.is_link_local or network.is_multicast or network.is_reserved:
+        raise Invalid(field, f"{text[:64]} is set aside for other uses, and no subscriber's")
     if network.prefixlen < WIDEST[network.version]:
         raise Invalid(field, f"{text[:64]} is wider than /{WIDEST[network.version]}, and no operator's")
     return network

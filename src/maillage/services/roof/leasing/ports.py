@@ -16,8 +16,8 @@ class RoofLeaseRecords(Protocol):
     def change(self, lease: RoofLease, check: Callable[[list[RoofLease]], None] | None = None) -> bool:
         """Write it where the record's revision is one less; False where somebody else was faster.
 
-        ``check`` is given all other leases of the chain that are going on, and may raise a Refusal: nothing is written
-        then, and nobody else changes a lease in between.
+        ``check`` is given what else is ``holding``, and may raise a Refusal: nothing is written then, and nobody else
+        changes a lease in between.
         """
         ...
 
@@ -29,6 +29,10 @@ class RoofLeaseRecords(Protocol):
 
     def going_on(self) -> list[RoofLease]:
         """Those of which something is left to be done (``RoofLease.going_on``), the oldest first."""
+        ...
+
+    def holding(self) -> list[RoofLease]:
+        """Those that have their mounts (``HOLDS_MOUNTS``), the oldest first: of inquiries there may be any number."""
         ...
 
     def some(

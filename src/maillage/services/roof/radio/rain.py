@@ -54,10 +54,11 @@ def link_rain_db(
         raise Invalid("exceeded_percent", f"{exceeded_percent:g} is outside 0.001 to 1 % of the time")
     if rain_001_mm_h == 0:
         return 0.0
-    # With the rate given, the place is not looked at.
-    found = _itur("itu530").rain_attenuation(
-        0, 0, length_km, fc_ghz, 0, exceeded_percent, tau=tilt_deg, R001=rain_001_mm_h
-    )
+    # With the rate given, the place is not looked at. Below 10 GHz the library takes a root that it has no use for.
+    with np.errstate(invalid="ignore"):
+        found = _itur("itu530").rain_attenuation(
+            0, 0, length_km, fc_ghz, 0, exceeded_percent, tau=tilt_deg, R001=rain_001_mm_h
+        )
     return float(found.value)
 
 

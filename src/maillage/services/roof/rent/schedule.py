@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from maillage.kernel.errors import Invalid
+from maillage.kernel.times import format_time
 from maillage.services.roof.rent.amounts import exact_rent, months_in_all, months_of_term, payments, to_cent
 from maillage.services.roof.rent.days import RentMonths
 from maillage.services.roof.rent.terms import Terms
@@ -76,7 +77,7 @@ def end_after_notice(terms: Terms, start: int, zone: ZoneInfo, instant: int) -> 
 
 def check_end(terms: Terms, start: int, zone: ZoneInfo, ends: int, instant: int, field: str = "ends") -> None:
     """Invalid unless a lease can be ended at ``ends``, as declared at ``instant``: a rent period has to end then, and
-    not before it was declared. ``extra['allowed']`` is the next such end."""
+    not before it was declared. ``extra['allowed']`` is the next such end, as text."""
     months, length = RentMonths(start, zone), months_in_all(terms)
     month = months.begun_before(ends, length)
     if month >= 1 and months.at(month) == ends and ends >= instant:
@@ -85,7 +86,7 @@ def check_end(terms: Terms, start: int, zone: ZoneInfo, ends: int, instant: int,
     raise Invalid(
         field,
         f"a lease ends with a rent period that is not over yet; the next to end does so on {months.day(following)}",
-        allowed=months.at(following),
+        allowed=format_time(months.at(following)),
     )
 
 

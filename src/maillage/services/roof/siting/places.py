@@ -4,11 +4,14 @@ vectors, shape (n, 3), as ``kernel.geo.unit_vectors`` makes them of degrees; tho
 import numpy as np
 from scipy.spatial import cKDTree
 
+from maillage.kernel.errors import Invalid
 from maillage.kernel.geo import FloatArray, IndexArray, chord_of_km, km_of_chords
 from maillage.services.roof.siting.problem import NO_CONFLICTS
 
 HAIR = 1e-9
 """Share by which a distance on the bound itself may miss it: rounding of chords."""
+CONFLICTS_MAX = 5_000_000
+"""Own choice: 0.5 GB while they are being sorted. 4,654 US stores have fewer up to 1,000 km."""
 
 
 def count_within_km(candidates: FloatArray, demands: FloatArray, km: float) -> int:
@@ -29,7 +32,8 @@ def pairs_within_km(
 
 
 def nearer_than_km(places: FloatArray, km: float) -> IndexArray:
-    """The pairs of places on the earth that are less than ``km`` apart over the ground: a problem's ``conflicts``."""
+    """The pairs of places on the earth that are less than ``km`` apart over the ground: a problem's ``conflicts``.
+    Invalid where there are too many, as in ``nearer_than_m``."""
     return _nearer_than(places, chord_of_km(km)) if km > 0 else NO_CONFLICTS
 
 
@@ -39,5 +43,13 @@ def nearer_than_m(places: FloatArray, metres: float) -> IndexArray:
 
 
 def _nearer_than(places: FloatArray, apart: float) -> IndexArray:
-    pairs: IndexArray = cKDTree(places).query_pairs(apart * (1 - HAIR), output_type="ndarray").astype(np.intp)
+    tree = cKDTree(places)
+    count = (int(tree.count_neighbors(tree, apart * (1 - HAIR))) - len(places)) // 2
+    if count > CONFLICTS_MAX:
+        raise Invalid(
+            "separation_km",
+            f"{count:,} pairs of places are nearer to each other than that; at most {CONFLICTS_MAX:,} are taken: say"
+            " fewer kilometres",
+        )
+    pairs: IndexArray = tree.query_pairs(apart * (1 - HAIR), output_type="ndarray").astype(np.intp)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]

@@ -19,7 +19,7 @@ NO_CONFLICTS = np.zeros((0, 2), np.intp)
 
 class _Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What both problems have. ``costs`` in any one currency, one a candidate; ``conflicts`` pairs of candidates'
-    numbers, shape (n, 2), of which at most one is chosen (``separation.py`` makes them of places)."""
+    numbers, shape (n, 2), of which at most one is chosen (``places.py`` makes them)."""
 
     ids: tuple[str, ...]
     weights: FloatArray

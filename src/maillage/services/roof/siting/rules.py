@@ -21,10 +21,12 @@ class Rules:
         self.budget = np.inf if problem.budget is None else problem.budget * (1 + SPENT_TOLERANCE)
         self.fixed: BoolArray = np.zeros(size, np.bool_)
         self.fixed[problem.fixed_numbers()] = True
-        both = np.unique(np.vstack((problem.conflicts, problem.conflicts[:, ::-1])), axis=0)
-        self.pairs = both[both[:, 0] < both[:, 1]]
-        self._starts = np.searchsorted(both[:, 0], np.arange(size + 1))
-        self._near = np.ascontiguousarray(both[:, 1])
+        one, other = problem.conflicts.T
+        # As single numbers: sorting rows takes ten times as long, and lets no other thread run meanwhile.
+        both = np.unique(np.concatenate((one * size + other, other * size + one)))
+        first, self._near = both // size, both % size
+        self.pairs = np.stack((first, self._near), axis=1)[first < self._near]
+        self._starts = np.searchsorted(first, np.arange(size + 1))
 
     @property
     def budgeted(self) -> bool:

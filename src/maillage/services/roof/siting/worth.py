@@ -124,14 +124,30 @@ def _merged(
     first: list[int] = []
     seen: dict[tuple[bytes, bytes], int] = {}
     alike = bool((units == 1).all())
-    for demand in np.flatnonzero((np.diff(starts) > 0) & (weights > 0)).tolist():
+    like = _like_before(starts, candidates, units, weights)
+    for demand in np.flatnonzero(like == np.arange(len(like))).tolist():
         row = slice(starts[demand], starts[demand + 1])
         key = (candidates[row].tobytes(), b"" if alike else units[row].tobytes())
         number = seen.setdefault(key, len(first))
         if number == len(first):
             first.append(demand)
         merged_of[demand] = number
+    merged_of[like >= 0] = merged_of[like[like >= 0]]
     return merged_of, np.array(first, np.intp)
+
+
+def _like_before(starts: IndexArray, candidates: IndexArray, units: FloatArray, weights: FloatArray) -> IndexArray:
+    """For each demand itself, or where one candidate alone is worth something to it the first demand to which that one
+    is worth as much; -1 for those left out. There can be millions of these, as squares of a lattice."""
+    like = np.where((np.diff(starts) > 0) & (weights > 0), np.arange(len(weights)), -1)
+    alone = np.flatnonzero((like >= 0) & (np.diff(starts) == 1))
+    of, worth = candidates[starts[alone]], units[starts[alone]]
+    order = np.lexsort((alone, worth, of))
+    alone, of, worth = alone[order], of[order], worth[order]
+    is_first = np.ones(len(alone), np.bool_)
+    is_first[1:] = (of[1:] != of[:-1]) | (worth[1:] != worth[:-1])
+    like[alone] = alone[is_first][np.cumsum(is_first) - 1]
+    return like
 
 
 def _rows(rows: IndexArray, columns: IndexArray, values: FloatArray, count: int) -> Rows:

@@ -65,3 +65,16 @@ def test_a_packed_file_that_swells_is_refused(tmp_path: Path, monkeypatch: pytes
             assert one.records.population_revision() == 0
 
     asyncio.run(whole())
+
+
+def test_more_places_than_can_be_prepared_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(population_module, "PLACES_MAX", 3)
+
+    async def whole() -> None:
+        async with shop(tmp_path) as one:
+            with pytest.raises(Malformed, match="has 4 places; at most 3 are taken"):
+                await one.catalogue.residents.enter(b"lat,lon,population\n" + b"0,0,1\n" * 4, "")
+            assert one.records.population_revision() == 0
+            assert (await one.catalogue.residents.enter(b"lat,lon,population\n" + b"0,0,1\n" * 3, "")).people == 3
+
+    asyncio.run(whole())

@@ -59,6 +59,7 @@ def test_a_right_roof_stays_as_it_is_but_for_its_rent_and_the_end_of_its_outline
         (roof(asking_rent="-1"), "asking_rent"),
         (roof(asking_rent="about 400"), "asking_rent"),
         (roof(asking_rent="1e9999"), "asking_rent"),
+        (roof(asking_rent="450.005"), "asking_rent"),
         (roof(access="x" * 2_001), "access"),
         (roof(warranty="x" * 2_001), "warranty"),
         (roof(outline=SQUARE[:2]), "outline"),

@@ -33,6 +33,9 @@ def test_lines_of_one_site_are_one_roof_wherever_they_stand() -> None:
         ("st-1,9,m1,0,0,12,,", "8 columns where the header has 9"),
         ("st-1,tall,m1,0,0,12,,,", "height_m: 'tall' is not a number"),
         ("st-1,9,m1,0,0,12,,two,", "fibre_pairs"),
+        ("st-1,nan,m1,0,0,12,,,", "height_m: 'nan' is not a finite number"),
+        ("st-1,9,m1,0,0,1e400,,,", "radiation_centre_m: '1e400' is not a finite number"),
+        ("st-1,9,m1,-inf,0,12,,,", "x_m: '-inf' is not a finite number"),
         ("st-1,8,m1,0,0,12,,,", "height_m: '8' is not what a former line"),
         ("st-1,9,m1,,0,12,,,", "x_m"),
         ("st-1,9,m1,0,0,12,,-1,", "fibre_pairs"),
@@ -47,6 +50,8 @@ def test_a_bad_line_rejects_its_roof_and_no_other(bad: str, reason: str) -> None
 def test_a_line_without_a_site_is_rejected_with_its_number() -> None:
     (rejection,) = read(",9,m1,0,0,12,,,")
     assert rejection == RoofRejection(2, "", "site: is missing")
+    (rejection,) = read("../sites,9,m1,0,0,12,,,")
+    assert rejection == RoofRejection(2, "../sites", "site: '../sites' is no id of a site")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import warnings
 from typing import Any
 
 import pytest
@@ -39,6 +40,14 @@ def test_a_link_loses_its_effective_length_in_rain() -> None:
     # At 0.01 % the power law in time that follows is 1, within its rounding.
     assert link_rain_db(length_km, fc_ghz, rain_mm_h) == pytest.approx(a_km * length_km * factor, rel=0.01)
     assert link_rain_db(0.3, fc_ghz, rain_mm_h) == pytest.approx(a_km * 0.3 * 2.5, rel=0.01)
+
+
+def test_a_link_below_10_ghz_is_reckoned_without_a_warning() -> None:
+    pytest.importorskip("itur")
+    assert link_rain_db(0.3, 12.0, 25.0) > 0  # the library is loaded
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert 0 < link_rain_db(0.3, 3.5, 25.0) < 0.01
 
 
 def test_rarer_rain_takes_more_and_no_rain_takes_nothing() -> None:

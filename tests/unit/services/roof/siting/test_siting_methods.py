@@ -136,6 +136,26 @@ def test_demands_with_the_same_servers_are_made_one() -> None:
     assert plan.objective == 6
 
 
+@given(st.one_of(cover_problems(), median_problems()))
+def test_demands_are_one_just_where_they_are_worth_the_same_to_every_candidate(problem: Problem) -> None:
+    covers = isinstance(problem, CoverProblem)
+    worth = np.zeros((len(problem.ids), len(problem.weights)))
+    for number in range(len(problem.ids)):
+        if covers:
+            worth[number, problem.covered[problem.starts[number] : problem.starts[number + 1]]] = 1
+        else:
+            worth[number] = problem.distances.max(axis=0) - problem.distances[number]
+    alike: dict[bytes, float] = {}
+    for demand, weight in enumerate(problem.weights.tolist()):
+        if weight > 0 and worth[:, demand].any():
+            row = worth[:, demand].tobytes()
+            alike[row] = alike.get(row, 0.0) + weight
+    merged = worth_of(problem)
+    assert merged.demands == len(alike)
+    reached = merged.by_demand.sums(merged.by_demand.values)
+    assert reached == pytest.approx([np.frombuffer(row).sum() * weight for row, weight in alike.items()])
+
+
 def test_under_a_budget_two_cheap_ones_may_be_worth_more_than_a_dear_one() -> None:
     covers = {"dear": [0, 1, 2], "cheap": [0, 1], "fair": [3, 4]}
     plan = solve(cover(covers, [10, 10, 5, 9, 9], costs=np.array([10.0, 5, 5]), budget=10), "exact")

@@ -5,6 +5,7 @@ import pytest
 
 from maillage.kernel.errors import Invalid
 from maillage.kernel.geo import unit_vectors
+from maillage.services.roof.siting import places as places_module
 from maillage.services.roof.siting.places import count_within_km, nearer_than_km, nearer_than_m, pairs_within_km
 from maillage.services.roof.siting.problem import CoverProblem, MedianProblem, NearDistances
 from tests.unit.services.roof.siting.siting_world import cover, median
@@ -101,3 +102,14 @@ def test_two_exactly_as_far_apart_as_asked_may_stand() -> None:
     places = np.array([[0.0, 0.0], [300.0, 400.0], [300.0, 401.0]])
     assert nearer_than_m(places, 500).tolist() == [[1, 2]]
     assert nearer_than_m(places, 500.1).tolist() == [[0, 1], [1, 2]]
+
+
+def test_a_separation_that_sets_too_many_apart_is_refused_before_they_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(places_module, "CONFLICTS_MAX", 2)
+    places = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
+    assert len(nearer_than_m(places, 1.5)) == 2
+    with pytest.raises(Invalid, match="3 pairs of places are nearer to each other than that; at most 2") as refused:
+        nearer_than_m(places, 2.5)
+    assert refused.value.extra["field"] == "separation_km"
