@@ -166,7 +166,7 @@ def notice(
     lease: LeaseId,
     ends: Annotated[
         str | None,
-        typer.Option("--ends", metavar="TIME", help="The end of a rent month, before the term is over: at a fee."),
+        typer.Option("--ends", metavar="DAY|TIME", help="The end of a rent month, before the term is over: at a fee."),
     ] = None,
     note: Note = "",
     as_json: Json = False,
@@ -224,6 +224,23 @@ def attach(
             headers={"Content-Type": sent_as},
         )
     show.emit(found, as_json, lambda each: show.say(f"{each['id']}: {each['name']}, {each['size_bytes']:,} bytes"))
+
+
+@app.command()
+def document(
+    lease: LeaseId,
+    paper: Annotated[str, typer.Argument(metavar="DOCUMENT", help="Its id; 'show' lists them.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")],
+    as_json: Json = False,
+) -> None:
+    """Fetch a document of a roof lease, as it was sent."""
+    if not out.parent.is_dir():
+        raise own_problem("usage", f"--out: there is no folder {out.parent}")
+    with Api() as api:
+        body = api.send("GET", path("roof-leases", lease, "documents", paper), None, {}).body
+    out.write_bytes(body)
+    found = {"lease": lease, "id": paper, "file": str(out), "size_bytes": len(body)}
+    show.emit(found, as_json, lambda each: show.say(f"{each['file']}: {each['size_bytes']:,} bytes"))
 
 
 @app.command()

@@ -94,6 +94,9 @@ def test_the_steps_of_both_sides(as_tenant: Callable[[bool], None], tmp_path: Pa
     signed = document("roof", "lease", "sign", lease, "--rent", "1100")
     assert (signed["state"], signed["terms"]["rent_per_month"], len(signed["documents"])) == ("signed", "1100.00", 3)
     assert {each["media_type"] for each in signed["documents"]} == {"application/pdf"}
+    back = tmp_path / "back.pdf"
+    assert "4 bytes" in ok("roof", "lease", "document", lease, signed["documents"][0]["id"], "--out", str(back))
+    assert back.read_bytes() == b"%PDF"
     as_tenant(True)
     assert "it can be on air from" in refused(1, "roof", "lease", "on-air", lease)
     named = document("roof", "lease", "networks", lease, "203.0.113.0/24", "2001:db8::/32")

@@ -10,7 +10,7 @@ from maillage.kernel.office import Office
 from maillage.kernel.ports import Clock
 from maillage.kernel.readings import currency_of
 from maillage.kernel.threads import to_the_end
-from maillage.kernel.times import format_time, parse_time
+from maillage.kernel.times import format_time
 from maillage.services.roof.catalogue.model import Roof
 from maillage.services.roof.catalogue.ports import RoofRecords
 from maillage.services.roof.leasing.applying import Applying
@@ -24,6 +24,7 @@ from maillage.services.roof.leasing.documents import (
     RoofLeaseDocument,
     SignWanted,
     StepWanted,
+    ends_of,
     roof_lease_document,
     terms_of,
 )
@@ -178,11 +179,11 @@ class LeasingDesk:
         now = self._clock.now()
         if wanted.ends is not None and actor.role != "tenant":
             raise NotAllowed("only the tenant ends a lease before its term is over; an operator gives notice for that")
-        asked = None if wanted.ends is None else parse_time(wanted.ends, "ends")
 
         def noticed(known: RoofLease) -> RoofLease:
             act = require_act(known, "notice", actor)
             terms, zone = known.terms, zone_of(known)
+            asked = None if wanted.ends is None else ends_of(wanted.ends, known.tz)
             ends = end_after_notice(terms, known.start, zone, now) if asked is None else asked
             if asked is not None:
                 check_end(terms, known.start, zone, asked, now)

@@ -12,7 +12,7 @@ from maillage.kernel.documents import Quantity, ShortText, TimeText
 from maillage.kernel.errors import Invalid
 from maillage.kernel.quantities import from_micro, from_thousandths
 from maillage.kernel.sites import zone_info
-from maillage.kernel.times import format_time
+from maillage.kernel.times import format_time, parse_time
 from maillage.services.roof.leasing.dates import due_dates
 from maillage.services.roof.leasing.model import Antenna, Document, RoofLease, State, Step
 from maillage.services.roof.leasing.steps import possible
@@ -22,6 +22,7 @@ from maillage.services.roof.rent.terms import EscalatorEvery, Terms
 
 MOUNTS_MAX, ANTENNAS_MAX, NEEDS_MAX = 64, 256, 16
 NOTE_MAX = 2_000
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 Note = Annotated[str, Meta(max_length=NOTE_MAX)]
 DayText = Annotated[str, Meta(max_length=10, examples=["2027-01-01"])]
@@ -83,8 +84,8 @@ class SignWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NoticeWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Notice: for the end of the first term that it is in time for; with ``ends``, the end of a rent month, for then,
-    at the fee that the terms name."""
+    """Notice: for the end of the first term that it is in time for; with ``ends``, the end of a rent month (an
+    instant, or a day at the site), for then, at the fee that the terms name."""
 
     note: Note = ""
     ends: TimeText | None = None
@@ -166,7 +167,7 @@ class RoofLeaseDocument(msgspec.Struct, frozen=True):
     documents: list[PaperDocument]
 
 
-def start_of(text: str, tz: str) -> int:
+def day_start(text: str, tz: str, field: str) -> int:
     """The midnight that begins a day, in a site's zone."""
     try:
         day = date.fromisoformat(text)
@@ -174,7 +175,12 @@ def start_of(text: str, tz: str) -> int:
             return midnight(day, zone_info(tz))
     except (ValueError, OverflowError):
         pass
-    raise Invalid("start", f"{text[:40]!r} is no day such as 2027-01-01")
+    raise Invalid(field, f"{text[:40]!r} is no day such as 2027-01-01")
+
+
+def ends_of(text: str, tz: str) -> int:
+    """When a notice is to end a lease: an instant, or a day at the site, with whose first moment it is over."""
+    return day_start(text, tz, "ends") if DAY.fullmatch(text) else parse_time(text, "ends")
 
 
 def antenna_of(document: AntennaDocument) -> Antenna:

@@ -11,7 +11,7 @@ from maillage.services.roof.catalogue.model import Roof
 from maillage.services.roof.leasing.applying import DERIVED
 from maillage.services.roof.leasing.checks import check_antennas
 from maillage.services.roof.leasing.clause import FIRST_IN_TIME
-from maillage.services.roof.leasing.documents import NewRoofLease, antenna_of, start_of, terms_of
+from maillage.services.roof.leasing.documents import NewRoofLease, antenna_of, day_start, terms_of
 from maillage.services.roof.leasing.exclusion import exclusion_zone_m
 from maillage.services.roof.leasing.model import RoofLease, Step
 from maillage.services.roof.leasing.steps import Actor
@@ -22,7 +22,7 @@ def inquired(actor: Actor, wanted: NewRoofLease, roof: Roof, tz: str, policy: Po
     """The lease that an inquiry at ``now`` means, of revision 1; ``tz`` is the site's. NotAllowed or Invalid where it
     can't be."""
     tenant = _whose(actor, wanted.tenant)
-    start = start_of(wanted.start, tz)
+    start = day_start(wanted.start, tz, "start")
     if start <= now:
         raise Invalid("start", f"{format_time(start)} is past; a roof is let from a day to come on")
     if start > now + HORIZON_S:

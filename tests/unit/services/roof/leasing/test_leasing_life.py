@@ -269,7 +269,7 @@ def test_ending_early_is_the_tenants_to_say_and_costs_a_fee_on_the_invoice(world
 def test_antennas_can_be_taken_down_in_the_last_month_and_everything_is_charged_then(world: RoofWorld) -> None:
     lease = world.on_air("m1")
     world.clock.set(at("2027-01-10T00:00:00Z"))
-    world.run(world.desk.notice(ACME, lease, NoticeWanted(ends="2027-02-01T06:00:00Z")))
+    world.run(world.desk.notice(ACME, lease, NoticeWanted(ends="2027-02-01")))
     gone = world.run(world.desk.decommission(ACME, lease, NOTHING))
     assert gone.state == "decommissioned"
     assert list(world.charges(lease).values()) == [1_000_000_000, 12_000_000_000]
