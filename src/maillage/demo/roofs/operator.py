@@ -66,7 +66,7 @@ class MobileOperator:
             free_mounts=len(SECTORS_DEG),
             separation_km=SEPARATION_KM,
         )
-        self._plan = await self._chain.roofs.plans.plan(wanted)
+        self._plan = await self._chain.roofs.plans.plan(wanted, OPERATOR.tenant)
 
     async def lease(self) -> None:
         """Take the roofs of the plan through all steps up to the signature; somebody else comes too late for one."""

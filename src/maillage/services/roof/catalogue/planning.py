@@ -1,6 +1,7 @@
 """Which roofs are best, of those in the catalogue."""
 
 import asyncio
+from collections import Counter
 
 from maillage.kernel.errors import Invalid, TooManyRequests
 from maillage.kernel.threads import to_the_end
@@ -13,6 +14,8 @@ from maillage.services.roof.catalogue.plan_making import made
 AT_ONCE = 2
 """Plans that are made at the same time; each has one of the few threads of the process."""
 WAITING_MAX = 8
+OWN_MAX = 3
+"""Of one tenant, under way and waiting, so that others come to theirs."""
 RETRY_AFTER_S = 60
 
 
@@ -22,20 +25,23 @@ class Planner:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._asked = 0
+        self._asked: Counter[str] = Counter()
 
-    async def plan(self, wanted: PlanWanted) -> PlanDocument:
+    async def plan(self, wanted: PlanWanted, tenant: str) -> PlanDocument:
         """Invalid for what can't be planned, NoPopulation where nobody knows where people live, TooManyRequests where
-        many others wait for plans."""
+        many others wait for plans, or the tenant for several."""
         _check(wanted)
-        if self._asked >= AT_ONCE + WAITING_MAX:
+        if self._asked[tenant] >= OWN_MAX:
+            raise TooManyRequests(f"{OWN_MAX} plans are being made for you already", RETRY_AFTER_S)
+        if self._asked.total() >= AT_ONCE + WAITING_MAX:
             raise TooManyRequests(f"{WAITING_MAX} others wait for their plans", RETRY_AFTER_S)
-        self._asked += 1
+        self._asked[tenant] += 1
         try:
             async with self._turns:
                 return await self._plan(wanted)
         finally:
-            self._asked -= 1
+            self._asked[tenant] -= 1
+            self._asked += Counter()  # forgets who has none
 
     async def _plan(self, wanted: PlanWanted) -> PlanDocument:
         catalogue = self._catalogue

@@ -49,9 +49,9 @@ def told(folder: Path, story: Story) -> None:
     asyncio.run(whole())
 
 
-async def plan(shop: Shop, **wanted: Any) -> PlanDocument:
+async def plan(shop: Shop, tenant: str = "acme", **wanted: Any) -> PlanDocument:
     document = {"by": {"catchment_km": 2.0}, **wanted}
-    return await shop.planner.plan(msgspec.convert(document, PlanWanted))
+    return await shop.planner.plan(msgspec.convert(document, PlanWanted), tenant)
 
 
 async def refused(asked: Awaitable[Any]) -> Refusal:
@@ -208,9 +208,21 @@ def test_filters_leave_roofs_out_and_count_them(folder: Path) -> None:
 def test_who_asks_while_many_wait_is_told_to_come_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(shop: Shop) -> None:
         monkeypatch.setattr(planning, "WAITING_MAX", 1)
-        answers = await asyncio.gather(*(plan(shop, count=2) for _ in range(6)), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(plan(shop, f"tenant-{number}", count=2) for number in range(6)), return_exceptions=True
+        )
         late = [each for each in answers if isinstance(each, TooManyRequests)]
         assert len(late) == 6 - planning.AT_ONCE - 1 and late[0].extra["retry_after_s"] > 0
+        assert len((await plan(shop, count=2)).roofs) == 2
+
+    told(folder, story)
+
+
+def test_one_tenant_does_not_hold_all_places(folder: Path) -> None:
+    async def story(shop: Shop) -> None:
+        asked = [plan(shop, tenant, count=2) for tenant in ("acme",) * 5 + ("other",)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert [isinstance(each, TooManyRequests) for each in answers] == [False, False, False, True, True, False]
         assert len((await plan(shop, count=2)).roofs) == 2
 
     told(folder, story)
