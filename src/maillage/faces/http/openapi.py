@@ -89,7 +89,7 @@ def completed(description: dict[str, Any]) -> dict[str, Any]:
             paths[path][method]["requestBody"] = {"required": True, "content": content}
     for path, types in _ALSO_ANSWERED.items():
         content = paths[path]["get"]["responses"]["200"]["content"]
-        content.update({media_type: {"schema": {"type": "string"}} for media_type in types})
+        content.update({each: {"schema": {"type": "object" if each.endswith("json") else "string"}} for each in types})
     return {
         **description,
         "paths": paths,
