@@ -3,6 +3,8 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from maillage.bootstrap import LocalChain
 from maillage.demo.roofs.offered import RENT_PER_MOUNT, SECTORS_DEG, roof_of
 from maillage.demo.roofs.report import LeasedRoof, RoofReport
@@ -13,13 +15,13 @@ from maillage.kernel.sites import Site, zone_info
 from maillage.kernel.times import FOREVER, month_of
 from maillage.services.roof.catalogue.plan_documents import ByDocument, PlanDocument, PlannedRoof, PlanWanted
 from maillage.services.roof.leasing.documents import (
-    AntennaDocument,
     NetworksWanted,
     NewRoofLease,
     RoofLeaseDocument,
     SignWanted,
     StepWanted,
 )
+from maillage.services.roof.leasing.model import Antenna
 from maillage.services.roof.leasing.steps import Actor
 
 OPERATOR = Actor("ridgeline", "tenant")
@@ -31,7 +33,7 @@ ROOFS = 5
 BAND, PROBABILITY = "n78", 0.9
 SEPARATION_KM = 1.0
 BUDGET = 12 * RENT_PER_MOUNT * ROOFS
-ANTENNA = {"band": BAND, "eirp_dbm": 68.0, "height_m": 0.9, "weight_kg": 45.0, "wind_area_m2": 0.5, "tilt_deg": 6.0}
+ANTENNA = Antenna(mount="", band=BAND, eirp_dbm=68.0, height_m=0.9, weight_kg=45.0, wind_area_m2=0.5, tilt_deg=6.0)
 """A 64T64R panel of the size that is sold for the band; our own figures, of the order of data sheets."""
 BESIDE = {"roof_power": 3, "fibre_pair": 1, "cpu": 4, "memory": 16}
 PAPERS = {"structural_certificate": "approve", "permit": "sign", "agreement": "sign"}
@@ -126,7 +128,7 @@ class MobileOperator:
         leases = self._chain.roofs.leases
         mounts = [f"m{number}" for number in range(len(SECTORS_DEG))]
         antennas = [
-            AntennaDocument(mount=mount, azimuth_deg=azimuth_deg, **ANTENNA)  # type: ignore[arg-type]
+            msgspec.structs.replace(ANTENNA, mount=mount, azimuth_deg=azimuth_deg)
             for mount, azimuth_deg in zip(mounts, SECTORS_DEG, strict=True)
         ]
         inquiry = await leases.inquire(

@@ -28,20 +28,6 @@ Note = Annotated[str, Meta(max_length=NOTE_MAX)]
 DayText = Annotated[str, Meta(max_length=10, examples=["2027-01-01"])]
 
 
-class AntennaDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to hang on a mount. ``band`` is a 3GPP name such as n78; ``eirp_dbm`` its highest, at the beam's peak.
-    ``azimuth_deg`` counts clockwise from north, null for one that looks all around; ``tilt_deg`` is downward."""
-
-    mount: ShortText
-    band: ShortText
-    eirp_dbm: float
-    height_m: float
-    weight_kg: float
-    wind_area_m2: float
-    azimuth_deg: float | None = None
-    tilt_deg: float = 0.0
-
-
 class TermsDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The terms. ``rent_per_month`` is for the whole lease, in the currency of the chain's price book; left out it is
     what the chain asks for so many mounts of the roof."""
@@ -62,7 +48,7 @@ class NewRoofLease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     site: ShortText
     start: DayText
     mounts: Annotated[list[ShortText], Meta(min_length=1, max_length=MOUNTS_MAX)]
-    antennas: Annotated[list[AntennaDocument], Meta(min_length=1, max_length=ANTENNAS_MAX)]
+    antennas: Annotated[list[Antenna], Meta(min_length=1, max_length=ANTENNAS_MAX)]
     needs: Annotated[dict[ShortText, Quantity], Meta(max_length=NEEDS_MAX)] = {}
     terms: TermsDocument = TermsDocument()
     tenant: ShortText | None = None
@@ -146,7 +132,7 @@ class RoofLeaseDocument(msgspec.Struct, frozen=True):
     site: str
     state: State
     mounts: list[str]
-    antennas: list[AntennaDocument]
+    antennas: list[Antenna]
     needs: dict[str, int | float]
     load: str
     terms: TermsDocument
@@ -183,11 +169,6 @@ def ends_of(text: str, tz: str) -> int:
     return day_start(text, tz, "ends") if DAY.fullmatch(text) else parse_time(text, "ends")
 
 
-def antenna_of(document: AntennaDocument) -> Antenna:
-    """As it is kept."""
-    return msgspec.convert(msgspec.to_builtins(document), Antenna)
-
-
 def terms_of(document: TermsDocument, asking_rent: str | None, mounts: int) -> Terms:
     """The terms that a document means; ``asking_rent`` is the roof's for a mount and month. Invalid naming the field
     that is wrong."""
@@ -221,7 +202,7 @@ def roof_lease_document(lease: RoofLease, now: int) -> RoofLeaseDocument:
         lease.site,
         lease.state,
         list(lease.mounts),
-        [_antenna_document(antenna) for antenna in lease.antennas],
+        list(lease.antennas),
         {kind: from_thousandths(quantity) for kind, quantity in lease.needs.items()},
         "leased" if "roof_load" in lease.needs else "reviewed",
         TermsDocument(
@@ -259,10 +240,6 @@ def paper_document(document: Document) -> PaperDocument:
 
 def _step_document(step: Step) -> StepDocument:
     return StepDocument(format_time(step.at), step.by, step.act, step.state, step.note)
-
-
-def _antenna_document(antenna: Antenna) -> AntennaDocument:
-    return msgspec.convert(msgspec.to_builtins(antenna), AntennaDocument)
 
 
 def _decimal(value: Quantity, field: str) -> Decimal:

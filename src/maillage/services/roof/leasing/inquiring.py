@@ -11,7 +11,7 @@ from maillage.services.roof.catalogue.model import Roof
 from maillage.services.roof.leasing.applying import DERIVED
 from maillage.services.roof.leasing.checks import check_antennas
 from maillage.services.roof.leasing.clause import FIRST_IN_TIME
-from maillage.services.roof.leasing.documents import NewRoofLease, antenna_of, day_start, terms_of
+from maillage.services.roof.leasing.documents import NewRoofLease, day_start, terms_of
 from maillage.services.roof.leasing.exclusion import exclusion_zone_m
 from maillage.services.roof.leasing.model import RoofLease, Step
 from maillage.services.roof.leasing.steps import Actor
@@ -28,7 +28,7 @@ def inquired(actor: Actor, wanted: NewRoofLease, roof: Roof, tz: str, policy: Po
     if start > now + HORIZON_S:
         raise Invalid("start", f"{format_time(start)} lies more than 50 years ahead")
     mounts = tuple(wanted.mounts)
-    antennas = tuple(antenna_of(antenna) for antenna in wanted.antennas)
+    antennas = tuple(wanted.antennas)
     check_antennas(roof, mounts, antennas)
     terms = terms_of(wanted.terms, roof.asking_rent, len(mounts))
     ends = runs_until(terms, start, zone_info(tz))

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from maillage.kernel.documents import ShortText
 from maillage.services.roof.rent.terms import Terms
 
 State = Literal[
@@ -26,12 +27,12 @@ IN_FORCE: frozenset[str] = frozenset({"signed", "on_air"})
 OVER: frozenset[str] = frozenset({"decommissioned", "withdrawn", "declined", "lapsed"})
 
 
-class Antenna(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Antenna(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to hang on a mount. ``band`` is a 3GPP name such as n78; ``eirp_dbm`` its highest, at the beam's peak.
-    ``azimuth_deg`` is None for one that looks all around; ``tilt_deg`` is downward."""
+    ``azimuth_deg`` counts clockwise from north, null for one that looks all around; ``tilt_deg`` is downward."""
 
-    mount: str
-    band: str
+    mount: ShortText
+    band: ShortText
     eirp_dbm: float
     height_m: float
     weight_kg: float

@@ -19,7 +19,6 @@ from maillage.kernel.times import DAY_S, parse_time
 from maillage.services.roof.catalogue.model import Mount, Roof
 from maillage.services.roof.leasing.desk import LeasingDesk
 from maillage.services.roof.leasing.documents import (
-    AntennaDocument,
     NewRoofLease,
     RoofLeaseDocument,
     SignWanted,
@@ -27,6 +26,7 @@ from maillage.services.roof.leasing.documents import (
     TermsDocument,
 )
 from maillage.services.roof.leasing.keeper import LeaseKeeper
+from maillage.services.roof.leasing.model import Antenna
 from maillage.services.roof.leasing.steps import Actor
 
 T = TypeVar("T")
@@ -51,9 +51,9 @@ ROOF = Roof(
 CAPACITY = {"roof_mount": 3, "roof_power": 10, "roof_load": 100, "cpu": 16}
 
 
-def antenna(mount: str = "m3", **more: Any) -> AntennaDocument:
+def antenna(mount: str = "m3", **more: Any) -> Antenna:
     usual = {"band": "n78", "eirp_dbm": 68.0, "height_m": 0.9, "weight_kg": 40.0, "wind_area_m2": 0.4}
-    return AntennaDocument(mount, **{**usual, **more})
+    return Antenna(mount=mount, **{**usual, **more})
 
 
 def wanted(*mounts: str, needs: dict[str, Any] | None = None, **more: Any) -> NewRoofLease:
